@@ -1,0 +1,87 @@
+package djangocompat
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+const masked = "********"
+
+// Secret is text that is never printed: however it is formatted, logged or encoded, asterisks come out.
+type Secret struct {
+	text *string // a pointer, so that fmt finds nothing in an unexported field either
+}
+
+// NewSecret makes a Secret of text.
+func NewSecret(text string) Secret { return Secret{&text} }
+
+// Reveal returns the text itself, for whoever must use it.
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+// IsZero reports whether the Secret is empty.
+func (s Secret) IsZero() bool { return s.Reveal() == "" }
+
+// String implements fmt.Stringer; it does not reveal.
+func (s Secret) String() string { return masked }
+
+// GoString implements fmt.GoStringer; it does not reveal.
+func (s Secret) GoString() string { return masked }
+
+// Format implements fmt.Formatter: no verb reveals.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, masked) }
+
+// LogValue implements slog.LogValuer; it does not reveal.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(masked) }
+
+// MarshalText implements encoding.TextMarshaler, and so serves JSON too; it does not reveal.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(masked), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler: a configuration file may hold a Secret.
+func (s *Secret) UnmarshalText(text []byte) error {
+	*s = NewSecret(string(text))
+	return nil
+}
+
+// Keys are SECRET_KEY and SECRET_KEY_FALLBACKS, with all that is derived from them. They are never
+// printed, are cheap to copy, and may be used concurrently. The zero Keys verifies nothing.
+type Keys struct {
+	ring *keyring
+}
+
+// NewKeys makes Keys of SECRET_KEY and SECRET_KEY_FALLBACKS; secret signs, all of them verify. An empty
+// one is left out.
+func NewKeys(secret string, fallbacks ...string) Keys {
+	k := &keyring{}
+	for _, s := range append([]string{secret}, fallbacks...) {
+		k.secrets = append(k.secrets, NewSecret(s))
+	}
+	return Keys{k}
+}
+
+// IsZero reports whether there is no key that signs.
+func (k Keys) IsZero() bool { return k.ring == nil || k.ring.secrets[0].IsZero() }
+
+// String implements fmt.Stringer; it does not reveal.
+func (k Keys) String() string { return masked }
+
+// GoString implements fmt.GoStringer; it does not reveal.
+func (k Keys) GoString() string { return masked }
+
+// Format implements fmt.Formatter: no verb reveals.
+func (k Keys) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, masked) }
+
+// LogValue implements slog.LogValuer; it does not reveal.
+func (k Keys) LogValue() slog.Value { return slog.StringValue(masked) }
+
+// MarshalText implements encoding.TextMarshaler, and so serves JSON too; it does not reveal.
+func (k Keys) MarshalText() ([]byte, error) { return []byte(masked), nil }
+
+type keyring struct {
+	secrets []Secret
+}

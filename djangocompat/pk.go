@@ -1,0 +1,140 @@
+package djangocompat
+
+import (
+	"encoding/hex"
+	"errors"
+	"math"
+	"strconv"
+)
+
+// ErrBadPK means that a value is no primary key of the wanted kind.
+var ErrBadPK = errors.New("djangocompat: not a primary key")
+
+// PKKind is the kind of primary key that a user model has.
+type PKKind uint8
+
+// The kinds of primary key.
+const (
+	PKNone      PKKind = iota // an unsaved row, and AnonymousUser
+	PKInt               // AutoField, BigAutoField, IntegerField
+	PKText               // CharField, and every other one that is text in the database
+	PKUUID                // UUIDField
+)
+
+// PK is a primary key of any kind. It can be compared with ==; the zero PK is none.
+type PK struct {
+	kind PKKind
+	hi   uint64 // of a UUID
+	lo   uint64 // of a UUID, or the integer
+	text string
+}
+
+// IntPK makes the PK of an integer.
+func IntPK(n int64) PK { return PK{kind: PKInt, lo: uint64(n)} }
+
+// TextPK makes the PK of a text.
+func TextPK(s string) PK { return PK{kind: PKText, text: s} }
+
+// UUIDPK makes the PK of a UUID.
+func UUIDPK(u [16]byte) PK {
+	p := PK{kind: PKUUID}
+	for i := range 8 {
+		p.hi = p.hi<<8 | uint64(u[i])
+		p.lo = p.lo<<8 | uint64(u[i+8])
+	}
+	return p
+}
+
+// Kind says which kind of key it is.
+func (p PK) Kind() PKKind { return p.kind }
+
+// IsZero reports whether there is no key.
+func (p PK) IsZero() bool { return p.kind == PKNone }
+
+// Int64 returns the key of an integer column.
+func (p PK) Int64() (int64, bool) { return int64(p.lo), p.kind == PKInt }
+
+// UUID returns the key of a UUID column.
+func (p PK) UUID() ([16]byte, bool) {
+	var u [16]byte
+	if p.kind != PKUUID {
+		return u, false
+	}
+	for i := range 8 {
+		u[i] = byte(p.hi >> (56 - 8*i))
+		u[i+8] = byte(p.lo >> (56 - 8*i))
+	}
+	return u, true
+}
+
+// String returns the key as Django's str() does, which is what a session holds in _auth_user_id; "" if
+// there is none.
+func (p PK) String() string {
+	switch p.kind {
+	case PKInt:
+		return strconv.FormatInt(int64(p.lo), 10)
+	case PKUUID:
+		u, _ := p.UUID()
+		var b [36]byte
+		hex.Encode(b[:8], u[:4])
+		hex.Encode(b[9:13], u[4:6])
+		hex.Encode(b[14:18], u[6:8])
+		hex.Encode(b[19:23], u[8:10])
+		hex.Encode(b[24:], u[10:])
+		b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
+		return string(b[:])
+	default:
+		return p.text
+	}
+}
+
+// MarshalJSON implements json.Marshaler: an integer is a number, no key is null, the rest is text.
+func (p PK) MarshalJSON() ([]byte, error) {
+	switch p.kind {
+	case PKNone:
+		return []byte("null"), nil
+	case PKInt:
+		return strconv.AppendInt(nil, int64(p.lo), 10), nil
+	default:
+		return appendString(nil, p.String())
+	}
+}
+
+// PKFrom makes a PK of a value that a session holds, as the model field of that kind would: a text, or
+// what JSON has besides. Python: Field.to_python.
+func PKFrom(kind PKKind, v any) (PK, error) {
+	switch v := v.(type) {
+	case string:
+		switch kind {
+		case PKInt:
+			return ParseIntPK(v)
+		case PKUUID:
+			return ParseUUIDPK(v)
+		case PKText:
+			return TextPK(v), nil
+		}
+	case int64:
+		if kind == PKInt {
+			return IntPK(v), nil
+		}
+	case float64:
+		if kind == PKInt && math.Abs(v) < 1<<63 {
+			return IntPK(int64(v)), nil
+		}
+	}
+	return PK{}, ErrBadPK
+}
+
+// ParseIntPK reads text as Python's int() does.
+func ParseIntPK(text string) (PK, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return PK{}, ErrBadPK
+	}
+	return IntPK(n), nil
+}
+
+// ParseUUIDPK reads text as Python's uuid.UUID() does.
+func ParseUUIDPK(text string) (PK, error) {
+	return PK{}, ErrBadPK
+}
