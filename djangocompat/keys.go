@@ -1,6 +1,7 @@
 package djangocompat
 
 import (
+	"crypto/subtle"
 	"fmt"
 	"io"
 	"log/slog"
@@ -27,6 +28,11 @@ func (s Secret) Reveal() string {
 // IsZero reports whether the Secret is empty.
 func (s Secret) IsZero() bool { return s.Reveal() == "" }
 
+// Equal reports whether both are the same text, in a time that does not tell how much of it is.
+func (s Secret) Equal(other Secret) bool {
+	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(other.Reveal())) == 1
+}
+
 // String implements fmt.Stringer; it does not reveal.
 func (s Secret) String() string { return masked }
 
@@ -39,8 +45,11 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, masked) }
 // LogValue implements slog.LogValuer; it does not reveal.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(masked) }
 
-// MarshalText implements encoding.TextMarshaler, and so serves JSON too; it does not reveal.
+// MarshalText implements encoding.TextMarshaler; it does not reveal.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(masked), nil }
+
+// MarshalJSON implements json.Marshaler; it does not reveal.
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + masked + `"`), nil }
 
 // UnmarshalText implements encoding.TextUnmarshaler: a configuration file may hold a Secret.
 func (s *Secret) UnmarshalText(text []byte) error {
@@ -48,24 +57,20 @@ func (s *Secret) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Keys are SECRET_KEY and SECRET_KEY_FALLBACKS, with all that is derived from them. They are never
-// printed, are cheap to copy, and may be used concurrently. The zero Keys verifies nothing.
+// Keys are SECRET_KEY and SECRET_KEY_FALLBACKS, with what is derived from them. They are never printed,
+// are cheap to copy, and may be used concurrently. The zero Keys signs and verifies nothing.
 type Keys struct {
-	ring *keyring
+	ring *keyring // a pointer, as in Secret
 }
 
-// NewKeys makes Keys of SECRET_KEY and SECRET_KEY_FALLBACKS; secret signs, all of them verify. An empty
-// one is left out.
+// NewKeys makes Keys of SECRET_KEY and SECRET_KEY_FALLBACKS: secret signs, each of them verifies. A key
+// that is empty verifies nothing.
 func NewKeys(secret string, fallbacks ...string) Keys {
-	k := &keyring{}
-	for _, s := range append([]string{secret}, fallbacks...) {
-		k.secrets = append(k.secrets, NewSecret(s))
-	}
-	return Keys{k}
+	return Keys{newKeyring(append([]string{secret}, fallbacks...))}
 }
 
-// IsZero reports whether there is no key that signs.
-func (k Keys) IsZero() bool { return k.ring == nil || k.ring.secrets[0].IsZero() }
+// IsZero reports whether there is no key to sign with.
+func (k Keys) IsZero() bool { return k.ring == nil || k.ring.secrets[0] == "" }
 
 // String implements fmt.Stringer; it does not reveal.
 func (k Keys) String() string { return masked }
@@ -79,9 +84,8 @@ func (k Keys) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, masked) }
 // LogValue implements slog.LogValuer; it does not reveal.
 func (k Keys) LogValue() slog.Value { return slog.StringValue(masked) }
 
-// MarshalText implements encoding.TextMarshaler, and so serves JSON too; it does not reveal.
+// MarshalText implements encoding.TextMarshaler; it does not reveal.
 func (k Keys) MarshalText() ([]byte, error) { return []byte(masked), nil }
 
-type keyring struct {
-	secrets []Secret
-}
+// MarshalJSON implements json.Marshaler; it does not reveal.
+func (k Keys) MarshalJSON() ([]byte, error) { return []byte(`"` + masked + `"`), nil }

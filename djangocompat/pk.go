@@ -15,10 +15,10 @@ type PKKind uint8
 
 // The kinds of primary key.
 const (
-	PKNone      PKKind = iota // an unsaved row, and AnonymousUser
-	PKInt               // AutoField, BigAutoField, IntegerField
+	PKNone PKKind = iota // an unsaved row, and AnonymousUser
+	PKInt                // AutoField, BigAutoField, IntegerField
 	PKText               // CharField, and every other one that is text in the database
-	PKUUID                // UUIDField
+	PKUUID               // UUIDField
 )
 
 // PK is a primary key of any kind. It can be compared with ==; the zero PK is none.
@@ -96,7 +96,7 @@ func (p PK) MarshalJSON() ([]byte, error) {
 	case PKInt:
 		return strconv.AppendInt(nil, int64(p.lo), 10), nil
 	default:
-		return appendString(nil, p.String())
+		return appendQuoted(nil, p.String())
 	}
 }
 

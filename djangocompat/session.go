@@ -2,7 +2,10 @@ package djangocompat
 
 import (
 	"context"
+	"errors"
 	"iter"
+	"maps"
+	"slices"
 	"sync/atomic"
 )
 
@@ -17,42 +20,49 @@ const (
 
 // Backend stores sessions. Package sessionstore has one for each of Django's session engines.
 type Backend interface {
-	// Exists reports whether a session is stored under key.
-	Exists(ctx context.Context, key string) (bool, error)
-	// Save stores s under s.Key(), with s.Data() and the expiry that s has, and returns the key
-	// under which it is now found: another one only where the key is made of the data, as with
-	// signed cookies.
+	// Save stores s.Data() under s.Key(), until what s says of its expiry, and returns the key under
+	// which it is now found: another one only where the key is made of the data, as with signed
+	// cookies. A backend that finds other data stored than s.Loaded() calls s.Rebase before it writes.
 	Save(ctx context.Context, s *Session, mode SaveMode) (key string, err error)
+	// Replace is Save with MustCreate, and deletes what is stored under the key old: both or neither,
+	// where it can.
+	Replace(ctx context.Context, old string, s *Session) (key string, err error)
 	// Delete removes what is stored under key, if anything is.
 	Delete(ctx context.Context, key string) error
 }
 
-// Session is the session of one visitor. The zero Session is empty and belongs to nobody; it can be used,
-// but not saved. Any number of goroutines may read it; who changes or saves it must be alone with it.
-// Python: django.contrib.sessions.backends.base.SessionBase.
+// Session is the session of one visitor. The zero Session is empty and belongs to no backend: it can be
+// used, but not saved. Any number of goroutines may read it; who changes or saves it must be alone with
+// it. Python: django.contrib.sessions.backends.base.SessionBase.
 type Session struct {
 	// Set at birth, never changed.
 	backend Backend
-	loaded  SessionData
 
 	// Owned by whoever changes the session.
 	key      string
 	data     SessionData
+	loaded   SessionData // what data was when it was loaded or saved
+	failed   map[string]error
 	modified bool
 
 	// Shared by all who read.
 	accessed atomic.Bool
 }
 
-// NewSession makes the Session of data that was loaded by backend under key. A session that is not stored
-// has the key "".
+// NewSession makes the Session of data that backend has loaded from under key. A session that is not
+// stored has the key "".
 func NewSession(key string, data SessionData, backend Backend) *Session {
-	return &Session{key: key, data: data, loaded: data, backend: backend}
+	return &Session{backend: backend, key: key, data: data, loaded: data}
 }
 
-// Clone returns a Session of its own that shares the data until one of the two changes it.
+// Clone returns a Session that shares the data of s until one of the two changes it.
 func (s *Session) Clone() *Session {
-	return &Session{key: s.key, data: s.data, loaded: s.loaded, modified: s.modified, backend: s.backend}
+	c := NewSession(s.key, s.data, s.backend)
+	c.loaded, c.modified = s.loaded, s.modified
+	for key, err := range s.failed {
+		c.fail(key, err)
+	}
+	return c
 }
 
 // Key returns the session key; "" if the session is not stored.
@@ -61,55 +71,185 @@ func (s *Session) Key() string { return s.key }
 // Data returns the data as it is now.
 func (s *Session) Data() SessionData { return s.data }
 
+// Loaded returns the data as it was when it was loaded or last saved.
+func (s *Session) Loaded() SessionData { return s.loaded }
+
 // Accessed reports whether a value was asked for or set, so that an answer depends on the cookie.
 func (s *Session) Accessed() bool { return s.accessed.Load() }
 
-// Modified reports whether there is something to save.
+// Modified reports whether the session was changed since it was loaded. As in Django it remains so when
+// the session is saved: the visitor's cookie is yet to be set.
 func (s *Session) Modified() bool { return s.modified }
 
 // IsEmpty reports whether there is neither a key nor a value.
 func (s *Session) IsEmpty() bool { return s.key == "" && s.data.Len() == 0 }
 
 // Len returns the number of values.
-func (s *Session) Len() int { return s.data.Len() }
+func (s *Session) Len() int { return s.read().Len() }
 
 // Has reports whether there is a value under key.
-func (s *Session) Has(key string) bool { return s.data.Has(key) }
+func (s *Session) Has(key string) bool { return s.read().Has(key) }
 
 // Get returns the value under key, made anew: changing it does not change the session.
-func (s *Session) Get(key string) (any, bool) { return s.data.Get(key) }
+func (s *Session) Get(key string) (any, bool) { return s.read().Get(key) }
 
 // GetString returns the value under key if it is a text.
-func (s *Session) GetString(key string) (string, bool) { return s.data.GetString(key) }
+func (s *Session) GetString(key string) (string, bool) { return s.read().GetString(key) }
 
 // Keys walks over the keys in the order of the dict.
-func (s *Session) Keys() iter.Seq[string] { return s.data.Keys() }
+func (s *Session) Keys() iter.Seq[string] { return s.read().Keys() }
 
-// Set puts v under key. If v has no JSON form, Save says so.
-func (s *Session) Set(key string, v any) {}
+// All walks over keys and values in the order of the dict.
+func (s *Session) All() iter.Seq2[string, any] { return s.read().All() }
+
+// read returns the data, and notes that it was asked for.
+func (s *Session) read() SessionData {
+	if !s.accessed.Load() { // so that readers do not take the cache line from each other
+		s.accessed.Store(true)
+	}
+	return s.data
+}
+
+// Set puts v under key. If v has no JSON form, the old value remains and Save returns the error, until a
+// later Set or Delete of that key.
+func (s *Session) Set(key string, v any) {
+	data, err := s.data.With(key, v)
+	s.change(data)
+	delete(s.failed, key)
+	if err != nil {
+		s.fail(key, err)
+	}
+}
+
+func (s *Session) fail(key string, err error) {
+	if s.failed == nil {
+		s.failed = make(map[string]error)
+	}
+	s.failed[key] = err
+}
 
 // Delete removes the value under key.
-func (s *Session) Delete(key string) {}
+func (s *Session) Delete(key string) {
+	delete(s.failed, key)
+	if s.Has(key) {
+		s.change(s.data.Without(key))
+	}
+}
 
 // Pop removes the value under key and returns it.
-func (s *Session) Pop(key string) (any, bool) { return nil, false }
+func (s *Session) Pop(key string) (any, bool) {
+	v, ok := s.Get(key)
+	s.Delete(key)
+	return v, ok
+}
 
 // Clear removes all values.
-func (s *Session) Clear() {}
+func (s *Session) Clear() {
+	s.failed = nil
+	s.change(SessionData{})
+}
 
-// Rebase returns newer with the changes that were made to s since it was loaded: for a backend that finds
-// that somebody else has saved the session meanwhile.
-func (s *Session) Rebase(newer SessionData) SessionData { return newer }
+func (s *Session) change(data SessionData) {
+	s.data = data
+	s.modified = true
+	s.accessed.Store(true)
+}
 
-// Save stores the session; one without a key gets one. ErrSessionGone means that it was deleted
-// meanwhile, as by a logout.
-func (s *Session) Save(ctx context.Context) error { return ErrNoBackend }
+// Rebase puts the changes that were made to s since it was loaded onto newer, which somebody else has
+// saved meanwhile; newer then is what s was loaded from.
+func (s *Session) Rebase(newer SessionData) {
+	s.data = s.data.rebase(s.loaded, newer)
+	s.loaded = newer
+}
+
+// Save stores the session; one without a key gets one. ErrSessionGone means that it was deleted meanwhile,
+// as by a logout. Python: SessionStore.save.
+func (s *Session) Save(ctx context.Context) error {
+	if s.key == "" {
+		return s.Create(ctx)
+	}
+	if err := s.savable(); err != nil {
+		return err
+	}
+	key, err := s.backend.Save(ctx, s, MustUpdate)
+	if err != nil {
+		return err
+	}
+	s.saved(key)
+	return nil
+}
+
+func (s *Session) savable() error {
+	if s.backend == nil {
+		return ErrNoBackend
+	}
+	if keys := slices.Sorted(maps.Keys(s.failed)); len(keys) > 0 {
+		return s.failed[keys[0]]
+	}
+	return nil
+}
+
+func (s *Session) saved(key string) {
+	s.key = key
+	s.loaded = s.data
+}
+
+// maxKeyTries bounds the search for a key that is free. The first one is, unless something is broken.
+const maxKeyTries = 8
 
 // Create stores the session under a new key. What was stored under the old one remains.
-func (s *Session) Create(ctx context.Context) error { return ErrNoBackend }
+// Python: SessionStore.create.
+func (s *Session) Create(ctx context.Context) error {
+	return s.create(func() (string, error) { return s.backend.Save(ctx, s, MustCreate) })
+}
 
-// Flush deletes the session and its data; it is then empty and has no key.
-func (s *Session) Flush(ctx context.Context) error { return ErrNoBackend }
+// CycleKey moves the session to a new key, as at login, so that whoever knew the old one has nothing.
+// Python: SessionBase.cycle_key.
+func (s *Session) CycleKey(ctx context.Context) error {
+	old := s.key
+	if old == "" {
+		return s.Create(ctx)
+	}
+	return s.create(func() (string, error) { return s.backend.Replace(ctx, old, s) })
+}
 
-// CycleKey moves the session to a new key, as at login, so that nobody who knew the old one can use it.
-func (s *Session) CycleKey(ctx context.Context) error { return ErrNoBackend }
+// create calls store with new keys until one is free.
+func (s *Session) create(store func() (string, error)) error {
+	if err := s.savable(); err != nil {
+		return err
+	}
+	old := s.key
+	err := ErrSessionExists
+	for range maxKeyTries {
+		s.key = NewSessionKey()
+		var key string
+		if key, err = store(); err == nil {
+			s.change(s.data)
+			s.saved(key)
+			return nil
+		}
+		if !errors.Is(err, ErrSessionExists) {
+			break
+		}
+	}
+	s.key = old
+	return err
+}
+
+// Flush removes the session's data and deletes what is stored; the session is then empty and has no key.
+// Python: SessionBase.flush.
+func (s *Session) Flush(ctx context.Context) error {
+	s.Clear()
+	if s.key == "" {
+		return nil
+	}
+	if s.backend == nil {
+		return ErrNoBackend
+	}
+	if err := s.backend.Delete(ctx, s.key); err != nil {
+		return err
+	}
+	s.key = ""
+	s.loaded = SessionData{}
+	return nil
+}

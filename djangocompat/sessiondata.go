@@ -1,8 +1,11 @@
 package djangocompat
 
-import "iter"
+import (
+	"iter"
+	"strings"
+)
 
-// The keys under which login() keeps who is logged in.
+// The keys under which a session keeps what Django itself needs.
 const (
 	AuthUserIDKey  = "_auth_user_id"      // the primary key as text
 	AuthBackendKey = "_auth_user_backend" // the dotted path of the backend
@@ -10,52 +13,307 @@ const (
 	ExpiryKey      = "_session_expiry"    // seconds, or the ISO text of a time
 )
 
-// SessionData is the dict of a session. It never changes, so it may be shared; With and Without return
-// a changed copy. A value that was not touched keeps the JSON text that it was read from, byte by byte;
+// SessionData is the dict of a session. It never changes, so it may be shared; With and Without return a
+// changed copy. A value that was not touched keeps the JSON text that it was read from, byte by byte;
 // reading one makes a fresh Go value each time. The zero SessionData is empty.
 type SessionData struct {
 	dict *sessionDict
 }
 
-type sessionDict struct{}
+// sessionDict is a dict as JSON text and where its parts are.
+type sessionDict struct {
+	text  string // ASCII, without spaces around keys and values, each key once
+	pairs []pair
+	index map[string]int32 // by key, where there are more than indexedFrom pairs
+}
+
+const indexedFrom = 16
+
+// pair says where a key, with its quotes, and its value are in the text.
+type pair struct {
+	key, keyEnd, value, valueEnd uint32
+}
+
+// member is a key and its value as JSON texts.
+type member struct {
+	key, value string
+}
 
 // ParseSessionData reads the JSON text of a dict as Python does: a byte that is not ASCII is a Latin-1
 // character, NaN and the infinities are numbers, the last of equal keys wins.
-func ParseSessionData(text []byte) (SessionData, error) { return SessionData{}, ErrMalformed }
+func ParseSessionData(text []byte) (SessionData, error) { return parseSession(string(text)) }
+
+func parseSession(text string) (SessionData, error) {
+	if int64(len(text)) > 1<<31 {
+		return SessionData{}, ErrTooLarge
+	}
+	d, wide, ok := scanDict(text)
+	if !ok {
+		return SessionData{}, ErrMalformed
+	}
+	if wide {
+		return parseSession(escapeLatin1(text))
+	}
+	if !d.canonical() {
+		d = buildDict(d.unique())
+	}
+	return SessionData{d.indexed()}, nil
+}
+
+// scanDict finds the pairs of a dict as they stand in text, equal keys and all.
+func scanDict(text string) (d *sessionDict, wide, ok bool) {
+	s := jsonScanner{text: text, depth: 1}
+	s.space()
+	if !s.next('{') {
+		return nil, false, false
+	}
+	d = &sessionDict{text: text, pairs: make([]pair, 0, 4)}
+	s.space()
+	for last := s.next('}'); !last; {
+		p, ok := s.pair()
+		if !ok {
+			return nil, false, false
+		}
+		d.pairs = append(d.pairs, p)
+		s.space()
+		if last = s.next('}'); !last && !s.next(',') {
+			return nil, false, false
+		}
+		if !last {
+			s.space()
+		}
+	}
+	s.space()
+	return d, s.wide, s.pos == len(text)
+}
+
+// pair skips a key and its value, and says where they are.
+func (s *jsonScanner) pair() (pair, bool) {
+	var p pair
+	p.key = uint32(s.pos)
+	if s.pos >= len(s.text) || s.text[s.pos] != '"' || !s.string() {
+		return p, false
+	}
+	p.keyEnd = uint32(s.pos)
+	s.space()
+	if !s.next(':') {
+		return p, false
+	}
+	s.space()
+	p.value = uint32(s.pos)
+	ok := s.value()
+	p.valueEnd = uint32(s.pos)
+	return p, ok
+}
+
+// canonical reports whether the text is what buildDict would make of the pairs.
+func (d *sessionDict) canonical() bool {
+	at := uint32(1)
+	for _, p := range d.pairs {
+		if p.key != at || p.value != p.keyEnd+1 {
+			return false
+		}
+		at = p.valueEnd + 1
+	}
+	end := max(at, 2)
+	return int(end) == len(d.text) && !d.repeats()
+}
+
+// repeats reports whether a key is there twice.
+func (d *sessionDict) repeats() bool {
+	if len(d.pairs) > indexedFrom {
+		return len(d.byKey()) != len(d.pairs)
+	}
+	for i := range d.pairs {
+		if d.findAmong(d.key(i), i) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// unique returns the members as Python's dict has them: a key where it came first, with its last value.
+func (d *sessionDict) unique() []member {
+	members := make([]member, 0, len(d.pairs))
+	at := make(map[string]int, len(d.pairs))
+	for i := range d.pairs {
+		m := d.member(i)
+		key := unquoteJSON(m.key)
+		if j, ok := at[key]; ok {
+			members[j].value = m.value
+			continue
+		}
+		at[key] = len(members)
+		members = append(members, m)
+	}
+	return members
+}
+
+// buildDict makes the dict of members whose keys are unique.
+func buildDict(members []member) *sessionDict {
+	size := 2
+	for _, m := range members {
+		size += len(m.key) + len(m.value) + 2
+	}
+	var b strings.Builder
+	b.Grow(size)
+	d := &sessionDict{pairs: make([]pair, len(members))}
+	b.WriteByte('{')
+	for i, m := range members {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		p := &d.pairs[i]
+		p.key = uint32(b.Len())
+		b.WriteString(m.key)
+		p.keyEnd = uint32(b.Len())
+		b.WriteByte(':')
+		p.value = uint32(b.Len())
+		b.WriteString(m.value)
+		p.valueEnd = uint32(b.Len())
+	}
+	b.WriteByte('}')
+	d.text = b.String()
+	return d.indexed()
+}
+
+// indexed fills in the index if there should be one; it returns nil for an empty dict.
+func (d *sessionDict) indexed() *sessionDict {
+	switch {
+	case len(d.pairs) == 0:
+		return nil
+	case len(d.pairs) > indexedFrom:
+		d.index = d.byKey()
+	}
+	return d
+}
+
+func (d *sessionDict) byKey() map[string]int32 {
+	m := make(map[string]int32, len(d.pairs))
+	for i := range d.pairs {
+		m[d.key(i)] = int32(i)
+	}
+	return m
+}
+
+func (d *sessionDict) member(i int) member {
+	p := d.pairs[i]
+	return member{d.text[p.key:p.keyEnd], d.text[p.value:p.valueEnd]}
+}
+
+func (d *sessionDict) members() []member {
+	if d == nil {
+		return nil
+	}
+	members := make([]member, len(d.pairs))
+	for i := range members {
+		members[i] = d.member(i)
+	}
+	return members
+}
+
+func (d *sessionDict) key(i int) string { return unquoteJSON(d.member(i).key) }
+
+// find returns where key is, or -1.
+func (d *sessionDict) find(key string) int {
+	if d == nil {
+		return -1
+	}
+	if d.index != nil {
+		if i, ok := d.index[key]; ok {
+			return int(i)
+		}
+		return -1
+	}
+	return d.findAmong(key, len(d.pairs))
+}
+
+// findAmong returns where key is among the first n pairs, or -1.
+func (d *sessionDict) findAmong(key string, n int) int {
+	for i := range n {
+		if d.key(i) == key {
+			return i
+		}
+	}
+	return -1
+}
 
 // Len returns the number of keys.
-func (d SessionData) Len() int { return 0 }
+func (d SessionData) Len() int {
+	if d.dict == nil {
+		return 0
+	}
+	return len(d.dict.pairs)
+}
 
 // Has reports whether there is a value under key.
-func (d SessionData) Has(key string) bool { return false }
+func (d SessionData) Has(key string) bool { return d.dict.find(key) >= 0 }
+
+// RawJSON returns the JSON text of the value under key. It is ASCII.
+func (d SessionData) RawJSON(key string) (string, bool) {
+	i := d.dict.find(key)
+	if i < 0 {
+		return "", false
+	}
+	return d.dict.member(i).value, true
+}
 
 // Get returns the value under key.
-func (d SessionData) Get(key string) (any, bool) { return nil, false }
+func (d SessionData) Get(key string) (any, bool) {
+	raw, ok := d.RawJSON(key)
+	if !ok {
+		return nil, false
+	}
+	return jsonValue(raw), true
+}
 
-// GetString returns the value under key if it is a text. It is the quick way to the _auth_ keys.
-func (d SessionData) GetString(key string) (string, bool) { return "", false }
-
-// RawJSON returns the JSON text of the value under key, in ASCII.
-func (d SessionData) RawJSON(key string) (string, bool) { return "", false }
+// GetString returns the value under key if it is a text. It is the quick way to the three _auth_ keys: it
+// copies nothing where the text has no escapes.
+func (d SessionData) GetString(key string) (string, bool) {
+	raw, ok := d.RawJSON(key)
+	if !ok || raw[0] != '"' {
+		return "", false
+	}
+	return unquoteJSON(raw), true
+}
 
 // Keys walks over the keys in the order of the dict.
-func (d SessionData) Keys() iter.Seq[string] { return func(func(string) bool) {} }
+func (d SessionData) Keys() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range d.Len() {
+			if !yield(d.dict.key(i)) {
+				return
+			}
+		}
+	}
+}
 
 // All walks over keys and values in the order of the dict.
-func (d SessionData) All() iter.Seq2[string, any] { return func(func(string, any) bool) {} }
-
-// With returns a copy that has v under key. An error means that v has no JSON form.
-func (d SessionData) With(key string, v any) (SessionData, error) { return d, nil }
-
-// Without returns a copy that has nothing under key.
-func (d SessionData) Without(key string) SessionData { return d }
+func (d SessionData) All() iter.Seq2[string, any] {
+	return func(yield func(string, any) bool) {
+		for i := range d.Len() {
+			if !yield(d.dict.key(i), jsonValue(d.dict.member(i).value)) {
+				return
+			}
+		}
+	}
+}
 
 // Equal reports whether both have the same keys with the same JSON texts in the same order.
-func (d SessionData) Equal(other SessionData) bool { return true }
+func (d SessionData) Equal(other SessionData) bool {
+	return d.dict == other.dict || d.text() == other.text()
+}
 
-// JSON returns the JSON text as Django writes it: ASCII, without spaces between the keys.
-func (d SessionData) JSON() []byte { return []byte("{}") }
+// JSON returns the JSON text as Django writes it: ASCII, no spaces between keys and values.
+func (d SessionData) JSON() []byte { return []byte(d.text()) }
 
-// MarshalJSON implements json.Marshaler. NaN and the infinities are written as Python writes them, and
-// encoding/json refuses them: use JSON where they may occur.
+// MarshalJSON implements json.Marshaler. NaN and the infinities are written as Python writes them, which
+// encoding/json refuses: use JSON where they may occur.
 func (d SessionData) MarshalJSON() ([]byte, error) { return d.JSON(), nil }
+
+func (d SessionData) text() string {
+	if d.dict == nil {
+		return "{}"
+	}
+	return d.dict.text
+}
