@@ -1,0 +1,6 @@
+from django.conf import settings
+
+
+def belleville(request):
+    """Tells every page where its WebSockets are."""
+    return {"belleville_url": settings.BELLEVILLE_URL}

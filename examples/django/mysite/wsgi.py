@@ -1,0 +1,9 @@
+"""The site for a WSGI server. Belleville beside it has the WebSockets."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mysite.settings")
+
+application = get_wsgi_application()
