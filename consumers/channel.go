@@ -1,0 +1,109 @@
+package consumers
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/belleville/belleville/channellayer"
+)
+
+// channel is a consumer's place on the channel layer. The name is asked for when it is first needed, since
+// most connections are in groups or nowhere, and nobody can send to a name that was never told.
+type channel struct {
+	// Set at birth, never changed.
+	scope    *Scope
+	receiver channellayer.Receiver
+
+	mu     sync.Mutex // guards the fields below
+	name   string
+	closed bool
+}
+
+// Scope says who is connected, and where.
+func (ch *channel) Scope() *Scope { return ch.scope }
+
+// ChannelName returns the consumer's own channel name, to which anyone on the layer may send, or "" where
+// there is no layer. Python: self.channel_name.
+func (ch *channel) ChannelName() string {
+	name, _ := ch.open(context.Background())
+	return name
+}
+
+// open returns the channel's name, opening it on the layer the first time.
+func (ch *channel) open(ctx context.Context) (string, error) {
+	if ch.scope.Layer == nil {
+		return "", ErrNoLayer
+	}
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if ch.closed {
+		return "", ErrClosed
+	}
+	if ch.name == "" {
+		// A layer names a channel without asking anybody, so the lock is held for a moment only.
+		name, err := ch.scope.Layer.NewChannel(ctx, ch.receiver)
+		if err != nil {
+			return "", fmt.Errorf("open channel: %w", err)
+		}
+		ch.name = name
+	}
+	return ch.name, nil
+}
+
+// leave gives the channel up, and with it all its memberships.
+func (ch *channel) leave() {
+	ch.mu.Lock()
+	name := ch.name
+	ch.closed = true
+	ch.mu.Unlock()
+	if name != "" {
+		ch.scope.Layer.CloseChannel(name)
+	}
+}
+
+// GroupAdd makes this connection a member of a group. It leaves its groups by itself when it ends.
+// Python: channel_layer.group_add(group, self.channel_name).
+func (ch *channel) GroupAdd(ctx context.Context, group string) error {
+	name, err := ch.open(ctx)
+	if err != nil {
+		return err
+	}
+	return ch.scope.Layer.GroupAdd(ctx, group, name)
+}
+
+// GroupDiscard takes this connection out of a group. Python: channel_layer.group_discard.
+func (ch *channel) GroupDiscard(ctx context.Context, group string) error {
+	name, err := ch.open(ctx)
+	if err != nil {
+		return err
+	}
+	return ch.scope.Layer.GroupDiscard(ctx, group, name)
+}
+
+// GroupSend sends an event to all members of a group, in Go and in Django, this connection among them if
+// it is one. Python: channel_layer.group_send.
+func (ch *channel) GroupSend(ctx context.Context, group string, e Event) error {
+	ev, err := ch.event(e)
+	if err != nil {
+		return err
+	}
+	return ch.scope.Layer.GroupSend(ctx, group, ev)
+}
+
+// SendTo sends an event to one channel. Python: channel_layer.send.
+func (ch *channel) SendTo(ctx context.Context, channel string, e Event) error {
+	ev, err := ch.event(e)
+	if err != nil {
+		return err
+	}
+	return ch.scope.Layer.Send(ctx, channel, ev)
+}
+
+// event returns e as the layer carries it.
+func (ch *channel) event(e Event) (channellayer.Event, error) {
+	if ch.scope.Layer == nil {
+		return nil, ErrNoLayer
+	}
+	return channellayer.NewEvent(e.EventType(), e)
+}

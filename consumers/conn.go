@@ -1,0 +1,66 @@
+package consumers
+
+import (
+	"context"
+	"net/http"
+)
+
+// A Conn is a consumer's hold on its client. Its methods may be called concurrently, also from goroutines
+// that the consumer started; what is sent from one goroutine arrives in order.
+type Conn struct {
+	channel
+	socket *Socket
+}
+
+// Acceptance says how a handshake is accepted.
+type Acceptance struct {
+	// Subprotocol is one of those that the client offers, or "".
+	Subprotocol string
+	// Header is sent with the answer; here is the one chance to set a cookie.
+	Header http.Header
+}
+
+// Accept accepts the handshake. Python: self.accept().
+func (c *Conn) Accept() error { return c.AcceptWith(Acceptance{}) }
+
+// AcceptWith accepts the handshake with a subprotocol or header fields.
+// Python: self.accept(subprotocol=..., headers=...).
+func (c *Conn) AcceptWith(a Acceptance) error {
+	return c.socket.answer(Response{
+		Status: http.StatusSwitchingProtocols, Header: a.Header, Subprotocol: a.Subprotocol,
+	})
+}
+
+// AcceptLater keeps the handshake waiting after Connect has returned, until a handler of an event accepts
+// or refuses it, or the server's handshake timeout does.
+func (c *Conn) AcceptLater() { c.socket.acceptLater() }
+
+// Deny refuses the handshake with an HTTP answer.
+func (c *Conn) Deny(d *Denial) error { return c.socket.deny(d) }
+
+// Send sends a message. It queues and returns; a client that lets its queue fill up is closed by the
+// server. The error is [ErrClosed] once the connection is closed or not yet accepted.
+func (c *Conn) Send(m Message) error { return c.socket.send(m, nil) }
+
+// SendText sends a text message. Python: self.send(text_data=...).
+func (c *Conn) SendText(text string) error { return c.Send(TextMessage(text)) }
+
+// SendBinary sends a binary message; the caller leaves b alone from now on. Python: self.send(bytes_data=...).
+func (c *Conn) SendBinary(b []byte) error { return c.Send(BinaryMessage(b)) }
+
+// SendJSON sends v as compact JSON. Python: self.send_json, which writes blanks behind "," and ":".
+func (c *Conn) SendJSON(v any) error {
+	m, err := JSONMessage(v)
+	if err != nil {
+		return err
+	}
+	return c.Send(m)
+}
+
+// Close closes the connection; before it is accepted that refuses the handshake with 403. A code that no
+// frame may carry is sent as 1011; a reason longer than 123 bytes is cut. Python: self.close.
+func (c *Conn) Close(code CloseCode, reason string) error { return c.socket.close(code, reason) }
+
+// Go runs f on a goroutine of its own, with a context that is done when the connection is closed. The
+// connection is not over until f has returned; a panic in f fails the consumer.
+func (c *Conn) Go(f func(ctx context.Context) error) { c.socket.spawn(f) }
