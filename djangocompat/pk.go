@@ -3,8 +3,10 @@ package djangocompat
 import (
 	"encoding/hex"
 	"errors"
-	"math"
+	"math/big"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 )
 
 // ErrBadPK means that a value is no primary key of the wanted kind.
@@ -100,41 +102,115 @@ func (p PK) MarshalJSON() ([]byte, error) {
 	}
 }
 
-// PKFrom makes a PK of a value that a session holds, as the model field of that kind would: a text, or
-// what JSON has besides. Python: Field.to_python.
+// PKFrom makes a PK of a value from a session, as a model field of that kind would read it.
+// Python: Field.to_python.
 func PKFrom(kind PKKind, v any) (PK, error) {
+	if text, ok := v.(string); ok {
+		return ParsePK(kind, text)
+	}
+	switch kind {
+	case PKInt:
+		return intPKFrom(v)
+	case PKText:
+		return textPKFrom(v)
+	case PKUUID:
+		return uuidPKFrom(v)
+	}
+	return PK{}, ErrBadPK
+}
+
+func intPKFrom(v any) (PK, error) {
 	switch v := v.(type) {
-	case string:
-		switch kind {
-		case PKInt:
-			return ParseIntPK(v)
-		case PKUUID:
-			return ParseUUIDPK(v)
-		case PKText:
-			return TextPK(v), nil
+	case bool:
+		if v {
+			return IntPK(1), nil
 		}
+		return IntPK(0), nil
 	case int64:
-		if kind == PKInt {
-			return IntPK(v), nil
-		}
+		return IntPK(v), nil
 	case float64:
-		if kind == PKInt && math.Abs(v) < 1<<63 {
-			return IntPK(int64(v)), nil
+		if n, ok := truncate(v); ok {
+			return IntPK(n), nil
 		}
 	}
 	return PK{}, ErrBadPK
 }
 
-// ParseIntPK reads text as Python's int() does.
+func textPKFrom(v any) (PK, error) {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return TextPK("True"), nil
+		}
+		return TextPK("False"), nil
+	case int64:
+		return TextPK(strconv.FormatInt(v, 10)), nil
+	case *big.Int:
+		return TextPK(v.String()), nil
+	}
+	return PK{}, ErrBadPK
+}
+
+func uuidPKFrom(v any) (PK, error) {
+	var u [16]byte
+	switch v := v.(type) {
+	case int64:
+		if v >= 0 {
+			return PK{kind: PKUUID, lo: uint64(v)}, nil
+		}
+	case *big.Int:
+		if v.Sign() >= 0 && v.BitLen() <= 128 {
+			v.FillBytes(u[:])
+			return UUIDPK(u), nil
+		}
+	}
+	return PK{}, ErrBadPK
+}
+
+// ParsePK reads a text as a model field of that kind would.
+func ParsePK(kind PKKind, text string) (PK, error) {
+	switch kind {
+	case PKInt:
+		return ParseIntPK(text)
+	case PKText:
+		return TextPK(text), nil
+	case PKUUID:
+		return ParseUUIDPK(text)
+	}
+	return PK{}, ErrBadPK
+}
+
+// ParseIntPK reads text as Python's int() does: " 7 ", "+7", "6_59" and the digits of other scripts are
+// integers.
 func ParseIntPK(text string) (PK, error) {
-	n, err := strconv.ParseInt(text, 10, 64)
+	digits, negative, ok := pythonDigits(text, 10)
+	if !ok {
+		return PK{}, ErrBadPK
+	}
+	if negative {
+		digits = "-" + digits
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil {
 		return PK{}, ErrBadPK
 	}
 	return IntPK(n), nil
 }
 
-// ParseUUIDPK reads text as Python's uuid.UUID() does.
+// ParseUUIDPK reads text as Python's uuid.UUID() does: with and without dashes, in braces, as a URN.
 func ParseUUIDPK(text string) (PK, error) {
-	return PK{}, ErrBadPK
+	if len(text) > 200 { // more dashes and braces than anybody writes
+		return PK{}, ErrBadPK
+	}
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "urn:", ""), "uuid:", "")
+	text = strings.ReplaceAll(strings.Trim(text, "{}"), "-", "")
+	digits, negative, ok := pythonDigits(text, 16)
+	if !ok || negative || utf8.RuneCountInString(text) != 32 {
+		return PK{}, ErrBadPK
+	}
+	var u [16]byte
+	if _, err := hex.Decode(u[:], []byte(strings.Repeat("0", 32-len(digits))+digits)); err != nil {
+		return PK{}, ErrBadPK
+	}
+	return UUIDPK(u), nil
 }
