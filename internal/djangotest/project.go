@@ -69,9 +69,9 @@ func NewProject(ctx context.Context, databaseURL string, config Config) (*Projec
 	if err != nil {
 		return nil, err
 	}
-	needs := []string{"django"}
+	needs := []library{django}
 	if !strings.HasPrefix(databaseURL, "sqlite:") {
-		needs = append(needs, "psycopg2")
+		needs = append(needs, psycopg)
 	}
 	python, err := findPython(ctx, needs...)
 	if err != nil {
@@ -126,23 +126,46 @@ func output(cmd *exec.Cmd) (string, error) {
 	return string(out), nil
 }
 
-// findPython finds an interpreter that has all the modules: the one that the environment variable PYTHON names or,
+// A library is something that a Python can import, under the name of the Debian package that has it.
+type library string
+
+// What the site and the client need.
+const (
+	django     library = "python3-django"
+	psycopg    library = "python3-psycopg2"
+	websockets library = "python3-websockets"
+)
+
+// imports are Python statements that raise where the library is missing.
+func (l library) imports() string {
+	if l == psycopg {
+		return "try: import psycopg2\nexcept ImportError: import psycopg"
+	}
+	return "import " + strings.TrimPrefix(string(l), "python3-")
+}
+
+// findPython finds an interpreter that has all the libraries: the one that the environment variable PYTHON names or,
 // without that, python3 or Debian's.
-func findPython(ctx context.Context, modules ...string) (string, error) {
+func findPython(ctx context.Context, needs ...library) (string, error) {
 	candidates := []string{"python3", "/usr/bin/python3"}
 	if chosen := os.Getenv("PYTHON"); chosen != "" {
 		candidates = []string{chosen}
 	}
+	var imports, packages []string
+	for _, l := range needs {
+		imports = append(imports, l.imports())
+		packages = append(packages, string(l))
+	}
 	for _, python := range candidates {
-		if exec.CommandContext(ctx, python, "-c", "import "+strings.Join(modules, ", ")).Run() == nil {
+		if exec.CommandContext(ctx, python, "-c", strings.Join(imports, "\n")).Run() == nil {
 			return python, nil
 		}
 	}
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	return "", fmt.Errorf("%w: a Python with %s, as %s or named by the environment variable PYTHON (Debian's packages python3-%s)",
-		parts.ErrMissing, strings.Join(modules, " and "), strings.Join(candidates, " or "), strings.Join(modules, ", python3-"))
+	return "", fmt.Errorf("%w: what is in Debian's packages %s, for %s (the environment variable PYTHON names another)",
+		parts.ErrMissing, strings.Join(packages, " and "), strings.Join(candidates, " or "))
 }
 
 // moduleRoot is the folder of the go.mod that the working directory belongs to.

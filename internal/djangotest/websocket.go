@@ -46,7 +46,7 @@ type clientAnswer struct {
 // failure: see the Socket's Status. Without the library it skips the test, or fails it in CI.
 func Connect(t testing.TB, url string, header http.Header) *Socket {
 	t.Helper()
-	python, err := findPython(t.Context(), "websockets")
+	python, err := findPython(t.Context(), websockets)
 	parts.Need(t, "Python's websockets", err)
 	pairs := [][2]string{}
 	for name, values := range header {

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/belleville/belleville/internal/djangotest"
@@ -80,9 +82,9 @@ Log in as alice in one window and as bob in a private one; the password of both 
 	case <-ctx.Done():
 		return nil
 	case <-d.django.Ended():
-		return errors.New("Django ended")
+		return fmt.Errorf("%s: Django ended", d.where.django)
 	case <-d.belleville.Ended():
-		return errors.New("Belleville ended")
+		return fmt.Errorf("%s: Belleville ended", d.where.belleville)
 	}
 }
 
@@ -157,7 +159,10 @@ func (d *demo) startBelleville(ctx context.Context) (err error) {
 		return err
 	}
 	cmd := exec.Command(d.program(), "serve", "--config", filepath.Join(d.project.Dir, "belleville.toml"))
-	cmd.Env = append(os.Environ(),
+	others := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		return strings.HasPrefix(variable, "BELLEVILLE_") // meant for somebody else
+	})
+	cmd.Env = append(others,
 		"BELLEVILLE_LISTEN="+d.where.belleville,
 		"BELLEVILLE_ADMIN_LISTEN="+d.where.admin,
 		"BELLEVILLE_DJANGO_SECRET_KEY="+d.secretKey,
