@@ -222,6 +222,8 @@ func (c *HTTPConn) next(ctx context.Context, keepAlive <-chan time.Time) (*chann
 			if err := c.SendBody([]byte(": keep-alive\n\n")); err != nil {
 				return nil, err
 			}
+		case <-c.scope.Draining:
+			return nil, ErrClosed
 		case <-ctx.Done():
 			return nil, ErrClosed
 		}

@@ -64,6 +64,9 @@ type Scope struct {
 
 	// Layer is the site's channel layer, nil where none is configured.
 	Layer channellayer.Layer
+	// Draining is closed when the server begins to drain. A long response ends then; a WebSocket is closed
+	// by the server.
+	Draining <-chan struct{}
 
 	values []value
 }

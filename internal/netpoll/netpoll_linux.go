@@ -1,0 +1,252 @@
+// Package netpoll is the kernel's interface for holding many sockets with few goroutines: epoll, and the
+// system calls on non-blocking descriptors that go with it. It is Linux only.
+//
+// Start with [Open]. A Poller knows nothing of what the sockets are for.
+package netpoll
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrAgain means that a socket has nothing to read, or no room to write, for now.
+var ErrAgain = errors.New("netpoll: not ready")
+
+// An Event says what has become possible on a descriptor.
+type Event struct {
+	// Token is what the descriptor was added with.
+	Token    uint64
+	Readable bool // also at the end of the stream, and after an error
+	Writable bool
+	HungUp   bool // the peer has ended its side: reading will come to the end
+}
+
+// wakeToken marks the Poller's own eventfd.
+const wakeToken = ^uint64(0)
+
+// A Poller waits for events of many descriptors. Wake may be called from anywhere; the other methods
+// are for one goroutine.
+type Poller struct {
+	fd     int
+	wakeFD int
+	raw    []unix.EpollEvent
+	woken  atomic.Bool // a wake-up is on its way
+}
+
+// Open makes a Poller that returns up to batch events at a time.
+func Open(batch int) (*Poller, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("epoll_create1: %w", err)
+	}
+	wakeFD, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		_ = unix.Close(fd)
+		return nil, fmt.Errorf("eventfd: %w", err)
+	}
+	p := &Poller{fd: fd, wakeFD: wakeFD, raw: make([]unix.EpollEvent, batch)}
+	if err := p.control(wakeFD, unix.EPOLLIN|unix.EPOLLET, wakeToken); err != nil {
+		_ = p.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Close gives the Poller's own descriptors back.
+func (p *Poller) Close() error {
+	return errors.Join(unix.Close(p.wakeFD), unix.Close(p.fd))
+}
+
+// Add begins to watch a connection, both ways and edge-triggered: an event comes when something becomes
+// possible, not while it is. Closing the descriptor ends it.
+func (p *Poller) Add(fd int, token uint64) error {
+	return p.control(fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET, token)
+}
+
+// AddListener begins to watch a listening descriptor that other Pollers may watch too: one of them is told
+// of each connection.
+func (p *Poller) AddListener(fd int, token uint64) error {
+	return p.control(fd, unix.EPOLLIN|unix.EPOLLEXCLUSIVE, token)
+}
+
+// Remove ends watching a descriptor that stays open.
+func (p *Poller) Remove(fd int) error {
+	if err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil); err != nil {
+		return fmt.Errorf("epoll_ctl: %w", err)
+	}
+	return nil
+}
+
+// control adds a descriptor. The token takes the place of the descriptor in the kernel's event.
+func (p *Poller) control(fd int, events uint32, token uint64) error {
+	ev := unix.EpollEvent{Events: events, Fd: int32(uint32(token)), Pad: int32(uint32(token >> 32))}
+	if err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
+		return fmt.Errorf("epoll_ctl: %w", err)
+	}
+	return nil
+}
+
+// Wait appends the events that have come to events[:0] and returns them. It waits up to timeout milliseconds,
+// for ever if that is negative, and returns early, perhaps with none, after Wake.
+func (p *Poller) Wait(events []Event, timeout int) ([]Event, error) {
+	n, err := unix.EpollWait(p.fd, p.raw, timeout)
+	if err != nil && !errors.Is(err, unix.EINTR) {
+		return events[:0], fmt.Errorf("epoll_wait: %w", err)
+	}
+	events = events[:0]
+	for i := range max(n, 0) {
+		ev := &p.raw[i]
+		token := uint64(uint32(ev.Fd)) | uint64(uint32(ev.Pad))<<32
+		if token == wakeToken {
+			p.drainWake()
+			continue
+		}
+		events = append(events, Event{
+			Token:    token,
+			Readable: ev.Events&(unix.EPOLLIN|unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0,
+			Writable: ev.Events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0,
+			HungUp:   ev.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0,
+		})
+	}
+	return events, nil
+}
+
+// Wake makes Wait return. Several calls before it does are one.
+func (p *Poller) Wake() {
+	if !p.woken.CompareAndSwap(false, true) {
+		return
+	}
+	one := [8]byte{1}
+	_, _ = unix.Write(p.wakeFD, one[:]) // it can only be full, which wakes too
+}
+
+// drainWake makes room for the next wake-up.
+func (p *Poller) drainWake() {
+	var count [8]byte
+	_, _ = unix.Read(p.wakeFD, count[:])
+	p.woken.Store(false)
+}
+
+// Accept takes a connection from a listening descriptor: a non-blocking one, and its peer, which is invalid
+// on a unix socket. ErrAgain means that there is none.
+func Accept(fd int) (int, netip.AddrPort, error) {
+	for {
+		conn, sa, err := unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		switch {
+		case err == nil:
+			return conn, addrPort(sa), nil
+		case errors.Is(err, unix.EINTR), errors.Is(err, unix.ECONNABORTED):
+			continue
+		}
+		return -1, netip.AddrPort{}, again(err)
+	}
+}
+
+// IsExhausted reports whether an error means that the process or the system has no descriptor left.
+func IsExhausted(err error) bool {
+	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) ||
+		errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENOMEM)
+}
+
+// addrPort converts a kernel address.
+func addrPort(sa unix.Sockaddr) netip.AddrPort {
+	switch a := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// LocalAddr returns the address that a peer connected to, invalid on a unix socket.
+func LocalAddr(fd int) netip.AddrPort {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return addrPort(sa)
+}
+
+// Read reads what is there. The end of the stream is 0 bytes without an error.
+func Read(fd int, b []byte) (int, error) {
+	for {
+		n, err := unix.Read(fd, b)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		return max(n, 0), again(err)
+	}
+}
+
+// Write writes as much as there is room for.
+func Write(fd int, b []byte) (int, error) {
+	for {
+		n, err := unix.SendmsgN(fd, b, nil, nil, unix.MSG_NOSIGNAL)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		return max(n, 0), again(err)
+	}
+}
+
+// again makes ErrAgain of EAGAIN.
+func again(err error) error {
+	if errors.Is(err, unix.EAGAIN) {
+		return ErrAgain
+	}
+	return err
+}
+
+// CloseWrite sends the end of the stream.
+func CloseWrite(fd int) { _ = unix.Shutdown(fd, unix.SHUT_WR) } // it may be gone already
+
+// Close closes a descriptor.
+func Close(fd int) { _ = unix.Close(fd) } // there is nothing to be done about an error
+
+// Duplicate returns a non-blocking descriptor of the same socket as l's, whose connections send small
+// writes at once. It is the caller's to close.
+func Duplicate(l syscall.Conn) (int, error) {
+	raw, err := l.SyscallConn()
+	if err != nil {
+		return -1, fmt.Errorf("listener: %w", err)
+	}
+	fd, dupErr := -1, error(nil)
+	if err := raw.Control(func(have uintptr) {
+		fd, dupErr = unix.FcntlInt(have, unix.F_DUPFD_CLOEXEC, 0)
+	}); err != nil {
+		return -1, fmt.Errorf("listener: %w", err)
+	}
+	if dupErr != nil {
+		return -1, fmt.Errorf("listener: %w", dupErr)
+	}
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // a unix socket has no such option
+	if err := unix.SetNonblock(fd, true); err != nil {
+		_ = unix.Close(fd)
+		return -1, fmt.Errorf("listener: %w", err)
+	}
+	return fd, nil
+}
+
+// Conn makes a net.Conn of a descriptor, which is closed or the Conn's from then on.
+func Conn(fd int) (net.Conn, error) {
+	f := os.NewFile(uintptr(fd), "socket")
+	defer f.Close() // FileConn has its own copy
+	return net.FileConn(f)
+}
+
+// MaxOpenFiles returns how many descriptors this process may have.
+func MaxOpenFiles() int {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0
+	}
+	return int(min(limit.Cur, 1<<30))
+}

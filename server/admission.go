@@ -1,0 +1,103 @@
+package server
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"sync"
+)
+
+// admission counts connections, in all and by address.
+type admission struct {
+	// Set at birth, never changed.
+	total      int
+	perAddress int
+
+	mu        sync.Mutex // guards the fields below
+	held      int
+	byAddress map[netip.Prefix]int
+}
+
+// newAdmission returns the admission that cfg asks for.
+func newAdmission(cfg *Config) *admission {
+	return &admission{
+		total: cfg.MaxConnections, perAddress: cfg.MaxConnectionsPerAddress,
+		byAddress: make(map[netip.Prefix]int),
+	}
+}
+
+// count returns how many connections are held.
+func (a *admission) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.held
+}
+
+// A ticket is a connection's place in the counts.
+type ticket struct {
+	admission *admission
+	address   netip.Prefix // invalid while it is not counted by address
+	once      sync.Once
+}
+
+// admit counts a connection. It returns nil where there are too many.
+func (a *admission) admit() *ticket {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.held >= a.total {
+		return nil
+	}
+	a.held++
+	return &ticket{admission: a}
+}
+
+// locate counts the connection by the address of its client, too. It reports whether that has too many.
+func (t *ticket) locate(client netip.Addr) (ok bool) {
+	a := t.admission
+	if a.perAddress <= 0 || !client.IsValid() || t.address.IsValid() {
+		return true
+	}
+	p := network(client)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.byAddress[p] >= a.perAddress {
+		return false
+	}
+	a.byAddress[p]++
+	t.address = p
+	return true
+}
+
+// release gives the place back. It may be called again.
+func (t *ticket) release() {
+	t.once.Do(func() {
+		a := t.admission
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.held--
+		if !t.address.IsValid() {
+			return
+		}
+		if a.byAddress[t.address]--; a.byAddress[t.address] == 0 {
+			delete(a.byAddress, t.address)
+		}
+	})
+}
+
+// network returns what counts as one address: an IPv4 address, or a /64 network of IPv6, which one
+// customer has.
+func network(a netip.Addr) netip.Prefix {
+	a = a.Unmap().WithZone("")
+	bits := 64
+	if a.Is4() {
+		bits = 32
+	}
+	p, _ := a.Prefix(bits) // the address is valid, and so are the bits
+	return p
+}
+
+// retryAfter asks a client to come back in one to five seconds, so that not all come at once.
+func retryAfter() http.Header {
+	return http.Header{"Retry-After": {strconv.Itoa(1 + rand.IntN(5))}}
+}

@@ -1,0 +1,96 @@
+package server
+
+import (
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config says how a Server treats its clients. The zero Config is a good one.
+type Config struct {
+	// MaxMessage is the size in bytes of the largest message a client may send; a larger one closes the
+	// connection with 1009. Default: 1 MiB.
+	MaxMessage int
+	// MaxFragments is how many frames one message may come in; more close the connection with 1008.
+	// Default: 1024.
+	MaxFragments int
+	// MaxHead is the size in bytes of the largest request head, MaxHeaders the number of its fields; more
+	// are answered with 431. Defaults: 16 KiB, 100.
+	MaxHead    int
+	MaxHeaders int
+	// HandshakeTimeout is how long a client may take for its whole request head, and how long the
+	// application may take to answer it. Default: 5 s.
+	HandshakeTimeout time.Duration
+
+	// MaxConnections is how many connections are held at a time; one more is answered with 503. Default:
+	// what the limit on open files leaves.
+	MaxConnections int
+	// MaxConnectionsPerAddress is the same for one client address, or one /64 network of IPv6; one more is
+	// answered with 429. Default: no limit.
+	MaxConnectionsPerAddress int
+
+	// QueueBytes and QueueFrames are how much may wait for a client that does not read; then it is closed
+	// with 1013. A single message may be larger. Defaults: 256 KiB, 4096.
+	QueueBytes  int
+	QueueFrames int
+	// WriteTimeout is how long a client may take nothing of what waits for it. Default: 30 s.
+	WriteTimeout time.Duration
+
+	// PingInterval is after how much silence a client is pinged, PongTimeout how long it may then stay
+	// silent. Defaults: 25 s, 20 s. Each is kept to the second.
+	PingInterval time.Duration
+	PongTimeout  time.Duration
+
+	// DrainWindow is over how long the closes of a drain are spread; DrainTimeout is how long clients and
+	// consumers may take to end after it. Defaults: 0, 10 s.
+	DrainWindow  time.Duration
+	DrainTimeout time.Duration
+
+	// TrustedProxies are the networks whose X-Forwarded-For and X-Forwarded-Proto are believed. On a unix
+	// socket any peer is one of them if there is any. Default: none.
+	TrustedProxies []netip.Prefix
+	// RootPath is where the site is mounted, as in "/app".
+	RootPath string
+
+	// Loops is how many goroutines watch the sockets. Default: one for each processor.
+	Loops int
+
+	// Logger is told what someone must know. Default: slog.Default.
+	Logger *slog.Logger
+	// Registerer takes the server's metrics. Default: none are kept.
+	Registerer prometheus.Registerer
+}
+
+// withDefaults returns c with its zero fields filled in.
+func (c Config) withDefaults() Config {
+	fill := func(field *int, value int) {
+		if *field <= 0 {
+			*field = value
+		}
+	}
+	last := func(field *time.Duration, value time.Duration) {
+		if *field <= 0 {
+			*field = value
+		}
+	}
+	fill(&c.MaxMessage, 1<<20)
+	fill(&c.MaxFragments, 1024)
+	fill(&c.MaxHead, 16<<10)
+	fill(&c.MaxHeaders, 100)
+	last(&c.HandshakeTimeout, 5*time.Second)
+	fill(&c.MaxConnections, descriptorBudget())
+	fill(&c.QueueBytes, 256<<10)
+	fill(&c.QueueFrames, 4096)
+	last(&c.WriteTimeout, 30*time.Second)
+	last(&c.PingInterval, 25*time.Second)
+	last(&c.PongTimeout, 20*time.Second)
+	last(&c.DrainTimeout, 10*time.Second)
+	fill(&c.Loops, runtime.GOMAXPROCS(0))
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}

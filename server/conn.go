@@ -1,0 +1,261 @@
+package server
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+
+	"github.com/belleville/belleville/consumers"
+	"github.com/gobwas/ws"
+)
+
+// phase is how far a connection has come.
+type phase uint8
+
+const (
+	reading  phase = iota // its request head
+	deciding              // the application decides about the handshake
+	open                  // messages go both ways
+	closing               // our close frame or our refusal was queued; what comes is thrown away
+	ending                // all is written, the end of the stream was sent; we wait for the peer's
+	gone                  // the descriptor is closed
+)
+
+// A driver moves a connection's bytes.
+type driver interface {
+	// attend makes the connection's owner do soon what conn.wanted says. It may be called from anywhere.
+	attend(c *conn)
+	// local returns the address that the peer connected to. It is for the owner.
+	local(c *conn) netip.AddrPort
+	// detach gives the connection up, for net/http to serve. It is for the owner.
+	detach(c *conn) (net.Conn, error)
+}
+
+// wants is what a connection's owner is asked to do, as bits.
+type wants uint8
+
+const (
+	wantFlush wants = 1 << iota // write what is queued
+	wantRead                    // go on reading
+	wantDrop                    // close at once
+)
+
+// conn is the server's end of one connection. Its owner is the goroutine that moves its bytes: a loop's, or
+// on the portable transport one of its own.
+type conn struct {
+	// Set at birth, never changed.
+	server *Server
+	driver driver
+	peer   netip.AddrPort
+	ticket *ticket // its place in the counts of connections
+
+	// Owned by the loop, where there is one.
+	fd   int
+	slot uint32
+	gen  uint32
+
+	// Owned by the owner's goroutine.
+	in       *incoming // nil while nothing is left over
+	heard    int64     // the tick at which the peer was last heard
+	due      int64     // the tick at which the timer looks again
+	pinged   bool      // since then a ping was sent
+	deaf     bool      // nothing that comes is looked at any more
+	hungUp   bool      // the peer has ended its side
+	writer   writer
+	readable bool // the descriptor may have more, which nobody wanted yet
+
+	// Shared with whoever sends.
+	mu     sync.Mutex // guards the fields below
+	phase  phase
+	want   wants
+	posted bool // the owner knows that something is wanted
+	held   bool // the consumer takes no more messages for now
+	socket *consumers.Socket
+	opened bool   // the handshake was answered with 101
+	key    string // Sec-WebSocket-Key, until the handshake is answered
+	out    outbox
+	code   consumers.CloseCode // why it was closed, by us or by the peer; 0 while it is not
+	since  int64               // the tick at which the phase began
+}
+
+// request asks the owner for something.
+func (c *conn) request(w wants) {
+	c.mu.Lock()
+	c.want |= w
+	tell := !c.posted && c.phase != gone
+	c.posted = true
+	c.mu.Unlock()
+	if tell {
+		c.driver.attend(c)
+	}
+}
+
+// wanted returns what the owner was asked for, and forgets it.
+func (c *conn) wanted() wants {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := c.want
+	c.want, c.posted = 0, false
+	return w
+}
+
+// setPhaseLocked begins a phase.
+func (c *conn) setPhaseLocked(p phase) {
+	c.phase = p
+	c.since = c.server.clock.now()
+}
+
+// current returns the phase, and whether the consumer takes messages.
+func (c *conn) current() (phase, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.phase, !c.held
+}
+
+// Answer implements consumers.Transport.
+func (c *conn) Answer(r consumers.Response) error {
+	c.mu.Lock()
+	if c.phase != deciding {
+		c.mu.Unlock()
+		return consumers.ErrClosed
+	}
+	if r.Status == http.StatusSwitchingProtocols {
+		c.out.push(appendAccepted(make([]byte, 0, 160), c.key, r))
+		c.setPhaseLocked(open)
+		c.opened = true
+		c.server.metrics.sockets.Inc()
+	} else {
+		c.out.push(appendRefused(make([]byte, 0, 256), r))
+		c.setPhaseLocked(closing)
+		c.out.last = true
+	}
+	c.key = ""
+	c.mu.Unlock()
+	c.server.metrics.answered(r.Status)
+	c.request(wantFlush | wantRead)
+	return nil
+}
+
+// Send implements consumers.Transport.
+func (c *conn) Send(m consumers.Message, frames *consumers.Frames) error {
+	var frame []byte
+	if frames == nil {
+		frame = messageFrame(m)
+	} else {
+		frame = frames.Frame(consumers.Plain, func() []byte { return messageFrame(m) })
+	}
+	c.mu.Lock()
+	if c.phase != open {
+		c.mu.Unlock()
+		return consumers.ErrClosed
+	}
+	full := c.out.full(len(frame), &c.server.cfg)
+	if full {
+		c.shedLocked()
+	} else {
+		c.out.push(frame)
+	}
+	tell := !c.posted
+	c.posted = true
+	c.want |= wantFlush
+	c.mu.Unlock()
+	if tell {
+		c.driver.attend(c)
+	}
+	if full {
+		c.server.metrics.slow.Inc()
+		return consumers.ErrClosed
+	}
+	c.server.metrics.sent(len(m.Data))
+	return nil
+}
+
+// shedLocked gives a client up that does not read: what waits is thrown away, but for the frame that is half
+// written, so that the close frame can be understood.
+func (c *conn) shedLocked() {
+	c.out.shed()
+	c.out.push(closeFrame(consumers.CloseTryAgainLater, "too slow"))
+	c.out.last = true
+	c.code = consumers.CloseTryAgainLater
+	c.setPhaseLocked(closing)
+}
+
+// Close implements consumers.Transport.
+func (c *conn) Close(code consumers.CloseCode, reason string) error {
+	c.mu.Lock()
+	if c.phase != open {
+		c.mu.Unlock()
+		return consumers.ErrClosed
+	}
+	c.out.push(closeFrame(code, reason))
+	c.code = code
+	c.setPhaseLocked(closing)
+	c.mu.Unlock()
+	c.request(wantFlush)
+	return nil
+}
+
+// Resume implements consumers.Transport.
+func (c *conn) Resume() {
+	c.mu.Lock()
+	c.held = false
+	c.mu.Unlock()
+	c.request(wantRead)
+}
+
+// Report implements consumers.Transport.
+func (c *conn) Report(err error) { c.server.report(err) }
+
+// Ended implements consumers.Transport.
+func (c *conn) Ended() { c.server.consumers.Done() }
+
+// pong queues the answer to a ping: one at a time, the latest.
+func (c *conn) pong(payload []byte) {
+	c.mu.Lock()
+	if c.phase == open {
+		c.out.pong = appendFrame(c.out.pong[:0], ws.OpPong, payload)
+		c.want |= wantFlush
+	}
+	c.mu.Unlock()
+}
+
+// ping queues a ping, unless something else will reach the peer anyway.
+func (c *conn) ping() {
+	c.mu.Lock()
+	if c.phase == open && c.out.count == 0 {
+		c.out.push(pingFrame)
+	}
+	c.mu.Unlock()
+}
+
+// pingFrame is a ping without a payload.
+var pingFrame = appendFrame(nil, ws.OpPing, nil)
+
+// peerClosed answers the peer's close frame with its own code, or takes it as the answer to ours.
+// RFC 6455 §5.5.1.
+func (c *conn) peerClosed(code consumers.CloseCode) {
+	c.deaf = true
+	c.mu.Lock()
+	if c.phase == open {
+		c.code = code
+		c.out.push(closeFrame(code, ""))
+		c.setPhaseLocked(closing)
+	}
+	c.out.last = true
+	c.mu.Unlock()
+}
+
+// fail ends a connection whose peer broke the protocol.
+func (c *conn) fail(err *frameError) {
+	c.deaf = true
+	c.server.metrics.broken.WithLabelValues(err.why).Inc()
+	c.mu.Lock()
+	if c.phase == open {
+		c.code = err.code
+		c.out.push(closeFrame(err.code, ""))
+		c.setPhaseLocked(closing)
+	}
+	c.out.last = true
+	c.mu.Unlock()
+}

@@ -1,0 +1,183 @@
+package server
+
+import (
+	"encoding/binary"
+	"unicode/utf8"
+
+	"github.com/belleville/belleville/consumers"
+	"github.com/gobwas/ws"
+)
+
+// A frameError ends a connection with a close code. RFC 6455 §7.1.7.
+type frameError struct {
+	code consumers.CloseCode
+	why  string // one of a few constants, for the metrics
+}
+
+// Error implements error.
+func (e *frameError) Error() string { return "server: frame: " + e.why }
+
+var (
+	errProtocol  = &frameError{consumers.CloseProtocolError, "protocol"}
+	errTooLarge  = &frameError{consumers.CloseTooBig, "too_large"}
+	errFragments = &frameError{consumers.ClosePolicyViolation, "fragments"}
+	errNotUTF8   = &frameError{consumers.CloseInvalidPayload, "utf8"}
+)
+
+// maxControl is the largest payload of a control frame. RFC 6455 §5.5.
+const maxControl = 125
+
+// parseHeader reads the header of a client's frame from memory. It returns how long it is, 0 while it has
+// not come whole. Nothing that it declares has been believed yet. RFC 6455 §5.2.
+func parseHeader(data []byte) (h ws.Header, size int, err error) {
+	if len(data) < 2 {
+		return h, 0, nil
+	}
+	h.Fin = data[0]&0x80 != 0
+	h.Rsv = data[0] >> 4 & 7
+	h.OpCode = ws.OpCode(data[0] & 0x0f)
+	h.Masked = data[1]&0x80 != 0
+	short := data[1] & 0x7f
+	if err := checkHeader(h, short); err != nil {
+		return h, 0, err
+	}
+	size = 2
+	switch short {
+	case 126:
+		size += 2
+	case 127:
+		size += 8
+	}
+	if len(data) < size+len(h.Mask) {
+		return h, 0, nil
+	}
+	if h.Length, err = length(short, data[2:size]); err != nil {
+		return h, 0, err
+	}
+	copy(h.Mask[:], data[size:])
+	return h, size + len(h.Mask), nil
+}
+
+// checkHeader refuses what no client may send.
+func checkHeader(h ws.Header, short byte) error {
+	switch {
+	case h.Rsv != 0, !h.Masked, h.OpCode.IsReserved():
+		return errProtocol
+	case h.OpCode.IsControl() && (!h.Fin || short > maxControl):
+		return errProtocol
+	}
+	return nil
+}
+
+// length returns a payload's length, which must be written in the shortest form.
+func length(short byte, extended []byte) (int64, error) {
+	switch short {
+	case 126:
+		n := binary.BigEndian.Uint16(extended)
+		if n < 126 {
+			return 0, errProtocol
+		}
+		return int64(n), nil
+	case 127:
+		n := binary.BigEndian.Uint64(extended)
+		if n < 1<<16 || n >= 1<<63 {
+			return 0, errProtocol
+		}
+		return int64(n), nil
+	}
+	return int64(short), nil
+}
+
+// incoming is what a connection has of a message that has not come whole. It exists only meanwhile.
+type incoming struct {
+	tail      []byte // bytes that have not been looked at, or of a frame that is not whole
+	kind      consumers.Kind
+	payload   []byte // of the fragments so far
+	fragments int    // how many there were; 0 means that no message has begun
+	since     int64  // the tick at which the message began
+}
+
+// empty reports whether nothing is left.
+func (in *incoming) empty() bool { return len(in.tail) == 0 && in.fragments == 0 }
+
+// add takes a data frame, whose payload it may change. It returns the message that is now whole, if any.
+func (in *incoming) add(h ws.Header, payload []byte, limits *Config) (consumers.Message, bool, error) {
+	none := consumers.Message{}
+	if (h.OpCode == ws.OpContinuation) != (in.fragments > 0) {
+		return none, false, errProtocol
+	}
+	switch h.OpCode {
+	case ws.OpText:
+		in.kind = consumers.Text
+	case ws.OpBinary:
+		in.kind = consumers.Binary
+	}
+	in.fragments++
+	if in.fragments > limits.MaxFragments {
+		return none, false, errFragments
+	}
+	ws.Cipher(payload, h.Mask, 0)
+	in.payload = append(in.payload, payload...)
+	if !h.Fin {
+		return none, false, nil
+	}
+	m := consumers.Message{Kind: in.kind, Data: in.payload}
+	in.payload, in.fragments = nil, 0
+	if m.Kind == consumers.Text && !utf8.Valid(m.Data) {
+		return none, false, errNotUTF8
+	}
+	if m.Data == nil {
+		m.Data = []byte{}
+	}
+	return m, true, nil
+}
+
+// closeCode reads the payload of a close frame, which is unmasked. RFC 6455 §5.5.1, §7.4.
+func closeCode(payload []byte) (consumers.CloseCode, error) {
+	switch {
+	case len(payload) == 0:
+		return consumers.CloseNoStatus, nil
+	case len(payload) == 1:
+		return 0, errProtocol
+	}
+	code := consumers.CloseCode(binary.BigEndian.Uint16(payload))
+	switch {
+	case !code.Sendable():
+		return 0, errProtocol
+	case !utf8.Valid(payload[2:]):
+		return 0, errNotUTF8
+	}
+	return code, nil
+}
+
+// messageFrame returns the frame of a message.
+func messageFrame(m consumers.Message) []byte {
+	op := ws.OpText
+	if m.Kind == consumers.Binary {
+		op = ws.OpBinary
+	}
+	return appendFrame(make([]byte, 0, ws.MaxHeaderSize+len(m.Data)), op, m.Data)
+}
+
+// closeFrame returns a close frame; CloseNoStatus has none of its own.
+func closeFrame(code consumers.CloseCode, reason string) []byte {
+	if code == consumers.CloseNoStatus {
+		return appendFrame(nil, ws.OpClose, nil)
+	}
+	payload := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(reason)), uint16(code))
+	return appendFrame(nil, ws.OpClose, append(payload, reason...))
+}
+
+// appendFrame appends an unmasked frame. RFC 6455 §5.2.
+func appendFrame(dst []byte, op ws.OpCode, payload []byte) []byte {
+	dst = append(dst, 0x80|byte(op))
+	switch n := len(payload); {
+	case n < 126:
+		dst = append(dst, byte(n))
+	case n < 1<<16:
+		dst = binary.BigEndian.AppendUint16(append(dst, 126), uint16(n))
+	default:
+		dst = binary.BigEndian.AppendUint64(append(dst, 127), uint64(n))
+	}
+	return append(dst, payload...)
+}

@@ -1,0 +1,134 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/belleville/belleville/consumers"
+)
+
+// refuse answers a request head that cannot be read, on the owner's goroutine.
+func (c *conn) refuse(err error) {
+	status := http.StatusBadRequest
+	if e, ok := errors.AsType[*headError](err); ok {
+		status = e.status
+	}
+	c.refuseWith(consumers.Response{Status: status})
+}
+
+// refuseWith answers before any application was asked, on the owner's goroutine.
+func (c *conn) refuseWith(r consumers.Response) {
+	c.deaf = true
+	c.mu.Lock()
+	c.setPhaseLocked(deciding)
+	c.mu.Unlock()
+	_ = c.Answer(r) // the phase was set just now
+}
+
+// handshake begins to decide about an opening handshake, on the owner's goroutine.
+func (s *Server) handshake(c *conn, h *head) {
+	if status := h.checkUpgrade(); status != 0 {
+		c.refuseWith(consumers.Response{Status: status})
+		return
+	}
+	scope, err := s.scope(h, c.peer)
+	if err != nil {
+		c.refuseWith(consumers.Response{Status: http.StatusBadRequest})
+		return
+	}
+	scope.Server = c.driver.local(c)
+	switch {
+	case s.draining.Load():
+		c.refuseWith(consumers.Response{Status: http.StatusServiceUnavailable, Header: retryAfter()})
+		return
+	case !c.ticket.locate(scope.Client.Addr()):
+		c.refuseWith(consumers.Response{Status: http.StatusTooManyRequests, Header: retryAfter()})
+		return
+	}
+	key, _ := h.single("sec-websocket-key") // it was checked
+	c.mu.Lock()
+	c.key = strings.Clone(key)
+	c.setPhaseLocked(deciding)
+	c.mu.Unlock()
+	s.consumers.Go(func() { s.decide(c, scope) })
+}
+
+// scope makes the Scope of a WebSocket's request.
+func (s *Server) scope(h *head, peer netip.AddrPort) (*consumers.Scope, error) {
+	raw, path, query, err := splitTarget(h.target)
+	if err != nil {
+		return nil, err
+	}
+	if !utf8.ValidString(path) {
+		return nil, errTarget
+	}
+	from := s.originOf(peer, h.fields)
+	scope := &consumers.Scope{
+		Type: consumers.TypeWebSocket, Method: h.method, Scheme: "ws",
+		Path: strings.Clone(path), RawPath: strings.Clone(raw), Query: strings.Clone(query),
+		RootPath: s.cfg.RootPath, Header: h.fields, Client: from.client,
+		Subprotocols: h.subprotocols(), Layer: s.layer, Draining: s.drainBegan,
+	}
+	if from.secure {
+		scope.Scheme = "wss"
+	}
+	return scope, nil
+}
+
+// decide asks the application, and starts the consumer that it opens. It runs on a goroutine of its own.
+func (s *Server) decide(c *conn, scope *consumers.Scope) {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.HandshakeTimeout)
+	instance, err := s.openApplication(ctx, scope)
+	cancel()
+	if err != nil {
+		s.deny(c, err)
+		return
+	}
+	socket, ok := instance.(*consumers.Socket)
+	if !ok {
+		s.deny(c, consumers.ErrNoRoute) // this route is for plain HTTP
+		return
+	}
+	c.mu.Lock()
+	waiting := c.phase == deciding
+	if waiting {
+		c.socket = socket
+		s.consumers.Add(1) // until Ended
+	}
+	c.mu.Unlock()
+	if waiting {
+		socket.Start(context.Background(), c)
+	}
+}
+
+// openApplication calls the application and turns a panic into an error.
+func (s *Server) openApplication(ctx context.Context, scope *consumers.Scope) (instance consumers.Instance, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &consumers.PanicError{Value: v, Stack: debug.Stack()}
+		}
+	}()
+	return s.app.Open(ctx, scope)
+}
+
+// deny answers a handshake with what an error of the application stands for.
+func (s *Server) deny(c *conn, err error) {
+	d := consumers.DenialOf(err)
+	if d.Status == http.StatusInternalServerError {
+		s.report(err)
+	}
+	_ = c.Answer(consumers.Response{Status: denialStatus(d), Header: d.Header, Body: d.Body}) // the client may be gone
+}
+
+// denialStatus returns the status of a denial, which is never a success.
+func denialStatus(d *consumers.Denial) int {
+	if d.Status < 400 || d.Status > 599 {
+		return http.StatusForbidden
+	}
+	return d.Status
+}

@@ -1,0 +1,124 @@
+package server
+
+// outbox is what waits for one peer: frames in their order, shared with other connections where they go to
+// many. The connection's lock guards it.
+type outbox struct {
+	frames [][]byte
+	pong   []byte // the answer to the peer's latest ping, which goes before the frames
+	last   bool   // nothing follows: once all is written, the stream ends
+
+	// What waits here and in the writer together.
+	count int
+	bytes int
+}
+
+// full reports whether another frame would be too much. A frame that is alone never is.
+func (o *outbox) full(size int, limits *Config) bool {
+	return o.count > 0 && (o.count >= limits.QueueFrames || o.bytes+size > limits.QueueBytes)
+}
+
+// push queues a frame.
+func (o *outbox) push(frame []byte) {
+	o.frames = append(o.frames, frame)
+	o.count++
+	o.bytes += len(frame)
+}
+
+// shed throws away what the writer has not taken.
+func (o *outbox) shed() {
+	for _, f := range o.frames {
+		o.bytes -= len(f)
+	}
+	o.count -= len(o.frames)
+	o.frames, o.pong = nil, nil
+}
+
+// take moves what waits to the writer.
+func (o *outbox) take(w *writer) {
+	if len(o.pong) > 0 {
+		o.count++
+		o.bytes += len(o.pong)
+		w.frames = append(w.frames, o.pong)
+		o.pong = nil
+	}
+	if w.frames == nil {
+		w.frames = o.frames
+	} else {
+		w.frames = append(w.frames, o.frames...)
+	}
+	o.frames = nil
+}
+
+// writer is what a connection's owner is writing.
+type writer struct {
+	frames  [][]byte
+	written int   // of frames[0]
+	moved   int64 // when the peer last took something
+}
+
+// gather returns the bytes to write next: as many frames as fit into scratch, so that they leave in one
+// write, or one large frame as it is.
+func (w *writer) gather(scratch []byte) []byte {
+	first := w.frames[0][w.written:]
+	if len(w.frames) == 1 || len(first) > len(scratch)/2 {
+		return first
+	}
+	dst := append(scratch[:0], first...)
+	for _, f := range w.frames[1:] {
+		if len(dst)+len(f) > len(scratch) {
+			break
+		}
+		dst = append(dst, f...)
+	}
+	return dst
+}
+
+// advance forgets n bytes that were written, and returns how many frames are done with.
+func (w *writer) advance(n int) (done int) {
+	n += w.written
+	for done < len(w.frames) && n >= len(w.frames[done]) {
+		n -= len(w.frames[done])
+		w.frames[done] = nil
+		done++
+	}
+	w.frames, w.written = w.frames[done:], n
+	if len(w.frames) == 0 {
+		w.frames = nil
+	}
+	return done
+}
+
+// flush writes what waits for the peer, on the owner's goroutine. It reports whether all is written; an
+// error is write's, and what was not written stays.
+func (c *conn) flush(scratch []byte, write func([]byte) (int, error)) (done bool, err error) {
+	for {
+		if len(c.writer.frames) == 0 && !c.takeFrames() {
+			return true, nil
+		}
+		n, err := write(c.writer.gather(scratch))
+		if n > 0 {
+			c.writer.moved = c.server.clock.now()
+		}
+		frames := c.writer.advance(n)
+		c.mu.Lock()
+		c.out.bytes -= n
+		c.out.count -= frames
+		c.mu.Unlock()
+		if err != nil {
+			return false, err
+		}
+	}
+}
+
+// takeFrames moves what was queued to the writer, and reports whether there was anything.
+func (c *conn) takeFrames() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.out.take(&c.writer)
+	if len(c.writer.frames) == 0 {
+		c.writer.frames = nil
+		return false
+	}
+	c.writer.moved = c.server.clock.now()
+	return true
+}

@@ -1,0 +1,73 @@
+package server
+
+import "github.com/belleville/belleville/consumers"
+
+// newConn begins a connection. Nobody else knows it yet.
+func (s *Server) newConn(d driver, t *ticket) *conn {
+	now := s.clock.now()
+	s.metrics.connections.Inc()
+	return &conn{server: s, driver: d, ticket: t, heard: now, since: now, fd: -1}
+}
+
+// mayRead reports whether somebody takes what the peer sends next. Until then it stays in the kernel, whose
+// buffer then holds the peer back.
+func (c *conn) mayRead() bool {
+	p, ready := c.current()
+	switch p {
+	case deciding:
+		return c.in == nil || len(c.in.tail) < maxEarly
+	case open:
+		return ready || c.deaf
+	}
+	return true
+}
+
+// resume looks again at bytes that were left over, once there is somebody to take them. It reports whether
+// the owner should read on.
+func (c *conn) resume() (more bool) {
+	if !c.mayRead() {
+		return false
+	}
+	p, _ := c.current()
+	leftOver := c.in != nil && len(c.in.tail) > 0
+	if p != open && p != closing || c.deaf || !leftOver {
+		return true
+	}
+	return c.feedFrames(nil)
+}
+
+// flushed is called when all that waited is written. It reports whether the stream is to be ended now.
+func (c *conn) flushed() (end bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != closing || !c.out.last || c.out.count > 0 {
+		return false
+	}
+	c.setPhaseLocked(ending)
+	return true
+}
+
+// release is the last thing that the owner does with a connection, whose descriptor it has closed.
+func (c *conn) release() {
+	c.mu.Lock()
+	if c.phase == gone {
+		c.mu.Unlock()
+		return
+	}
+	c.phase = gone
+	socket, code, opened := c.socket, c.code, c.opened
+	c.out = outbox{}
+	c.mu.Unlock()
+	c.in, c.writer = nil, writer{}
+	c.ticket.release()
+	c.server.metrics.connections.Dec()
+	if code == 0 {
+		code = consumers.CloseAbnormal
+	}
+	if opened {
+		c.server.metrics.closed(code)
+	}
+	if socket != nil {
+		socket.Disconnect(code)
+	}
+}

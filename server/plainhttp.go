@@ -1,0 +1,233 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/belleville/belleville/consumers"
+)
+
+// idleTimeout is how long a client of plain HTTP may keep a connection without a request.
+const idleTimeout = 75 * time.Second
+
+// serveHTTP hands a connection to net/http, with the bytes that were read. It is called by the owner, who is
+// not one any more afterwards.
+func (s *Server) serveHTTP(c *conn) {
+	early := c.in.tail
+	nc, err := c.driver.detach(c)
+	t := c.ticket
+	c.ticket = new(ticket) // the counts go with the connection
+	c.ticket.once.Do(func() {})
+	c.mu.Lock()
+	c.phase = gone
+	c.mu.Unlock()
+	c.in = nil
+	if err != nil {
+		t.release()
+		s.metrics.connections.Dec()
+		return
+	}
+	s.handed.hand(&handedConn{Conn: nc, early: early, release: func() {
+		t.release()
+		s.metrics.connections.Dec()
+	}, ticket: t})
+}
+
+// handedConn is a connection that turned out to be plain HTTP.
+type handedConn struct {
+	net.Conn
+	early   []byte // read before it was known
+	ticket  *ticket
+	release func()
+	once    sync.Once
+}
+
+// Read implements net.Conn.
+func (hc *handedConn) Read(b []byte) (int, error) {
+	if len(hc.early) > 0 {
+		n := copy(b, hc.early)
+		if hc.early = hc.early[n:]; len(hc.early) == 0 {
+			hc.early = nil
+		}
+		return n, nil
+	}
+	return hc.Conn.Read(b)
+}
+
+// Close implements net.Conn.
+func (hc *handedConn) Close() error {
+	hc.once.Do(hc.release)
+	return hc.Conn.Close()
+}
+
+// handedListener gives net/http the connections that are meant for it.
+type handedListener struct {
+	conns  chan net.Conn // bounded; where it is full, whoever hands waits in a goroutine of its own
+	closed chan struct{}
+	once   sync.Once
+}
+
+// newHandedListener returns a listener without connections.
+func newHandedListener() *handedListener {
+	return &handedListener{conns: make(chan net.Conn, 64), closed: make(chan struct{})}
+}
+
+// hand gives a connection to whoever accepts.
+func (l *handedListener) hand(c net.Conn) {
+	select {
+	case l.conns <- c:
+		return
+	default:
+	}
+	go func() { // ends when net/http takes it, or the server ends
+		select {
+		case l.conns <- c:
+		case <-l.closed:
+			_ = c.Close()
+		}
+	}()
+}
+
+// Accept implements net.Listener.
+func (l *handedListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (l *handedListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (l *handedListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// newHTTPServer returns the server of all that is no WebSocket.
+func (s *Server) newHTTPServer() *http.Server {
+	return &http.Server{
+		Handler:           http.HandlerFunc(s.plain),
+		ReadHeaderTimeout: s.cfg.HandshakeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    s.cfg.MaxHead,
+		ErrorLog:          slog.NewLogLogger(discard{}, slog.LevelDebug),
+	}
+}
+
+// discard drops what net/http would log, which is what clients did wrong.
+type discard struct{ slog.Handler }
+
+// Enabled implements slog.Handler.
+func (discard) Enabled(context.Context, slog.Level) bool { return false }
+
+// plain serves one request of plain HTTP.
+func (s *Server) plain(w http.ResponseWriter, r *http.Request) {
+	h := headOf(r)
+	if h.wantsUpgrade() {
+		s.upgradeHijacked(w, h)
+		return
+	}
+	scope, err := s.scope(h, peerOf(r.RemoteAddr))
+	if err != nil {
+		http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
+		return
+	}
+	scope.Type = consumers.TypeHTTP
+	scope.Scheme = strings.Replace(scope.Scheme, "ws", "http", 1)
+	if a, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		scope.Server = addrOf(a)
+	}
+	scope.Set(consumers.ReporterKey{}, s)
+	instance, err := s.openApplication(r.Context(), scope)
+	if err != nil {
+		s.denyHTTP(w, err)
+		return
+	}
+	exchange, ok := instance.(*consumers.Exchange)
+	if !ok {
+		s.denyHTTP(w, &consumers.Denial{Status: http.StatusUpgradeRequired, Header: http.Header{"Upgrade": {"websocket"}}})
+		return
+	}
+	exchange.ServeHTTP(w, r)
+}
+
+// denyHTTP answers a request with what an error of the application stands for.
+func (s *Server) denyHTTP(w http.ResponseWriter, err error) {
+	d := consumers.DenialOf(err)
+	if d.Status == http.StatusInternalServerError {
+		s.report(err)
+	}
+	status := denialStatus(d)
+	for name, values := range d.Header {
+		w.Header()[http.CanonicalHeaderKey(name)] = values
+	}
+	body := d.Body
+	if body == nil {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		body = []byte(http.StatusText(status) + "\n")
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client may be gone
+}
+
+// headOf returns the head of a request that net/http read.
+func headOf(r *http.Request) *head {
+	h := &head{method: r.Method, target: r.RequestURI, minor: r.ProtoMinor}
+	h.fields = append(h.fields, consumers.HeaderField{Name: "host", Value: r.Host})
+	for name, values := range r.Header {
+		if strings.Contains(name, "_") {
+			continue
+		}
+		for _, v := range values {
+			h.fields = append(h.fields, consumers.HeaderField{Name: strings.ToLower(name), Value: v})
+		}
+	}
+	return h
+}
+
+// upgradeHijacked takes a connection back from net/http, as when a proxy keeps one for several requests and
+// the last of them is a WebSocket's. It stays on the portable transport.
+func (s *Server) upgradeHijacked(w http.ResponseWriter, h *head) {
+	nc, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		s.denyHTTP(w, err)
+		return
+	}
+	_ = nc.SetDeadline(time.Time{})
+	early := buffered(rw.Reader)
+	hc, ok := nc.(*handedConn)
+	if !ok {
+		_ = nc.Close()
+		return
+	}
+	s.mu.Lock()
+	pool := s.pools[0].(*streams)
+	s.mu.Unlock()
+	hc.once.Do(func() {}) // the counts go on with the new connection
+	s.metrics.connections.Dec()
+	st := pool.add(hc.Conn, hc.ticket)
+	if st == nil {
+		return
+	}
+	st.c.keep(append(early, hc.early...))
+	s.handshake(st.c, h)
+	pool.running.Go(st.run)
+}
+
+// buffered returns what a reader has read ahead.
+func buffered(r *bufio.Reader) []byte {
+	b := make([]byte, r.Buffered())
+	_, _ = io.ReadFull(r, b) // it is there
+	return b
+}

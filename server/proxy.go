@@ -1,0 +1,81 @@
+package server
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/belleville/belleville/consumers"
+)
+
+// origin is where a request came from.
+type origin struct {
+	client netip.AddrPort
+	secure bool // the client used TLS
+}
+
+// trusts reports whether a peer's forwarding fields are believed.
+func (s *Server) trusts(peer netip.Addr) bool {
+	if !peer.IsValid() {
+		return len(s.cfg.TrustedProxies) > 0 // a unix socket: whoever may open it is a proxy
+	}
+	for _, p := range s.cfg.TrustedProxies {
+		if p.Contains(peer.Unmap()) {
+			return true
+		}
+	}
+	return false
+}
+
+// originOf says where a request came from: the peer, or who trusted proxies say it is. Of several hops the
+// last that is not trusted counts, since all before it are that one's word.
+func (s *Server) originOf(peer netip.AddrPort, fields consumers.Header) origin {
+	o := origin{client: peer}
+	if !s.trusts(peer.Addr()) {
+		return o
+	}
+	if proto, ok := only(fields, "x-forwarded-proto"); ok {
+		o.secure = strings.EqualFold(lastOf(proto), "https")
+	}
+	hops, ok := only(fields, "x-forwarded-for")
+	if !ok {
+		return o
+	}
+	for hops != "" {
+		hop := lastOf(hops)
+		hops = strings.TrimSuffix(hops[:len(hops)-len(lastRaw(hops))], ",")
+		address, ok := parseHop(hop)
+		if !ok {
+			return o // whatever stands before it cannot be believed
+		}
+		o.client = address
+		if !s.trusts(address.Addr()) {
+			return o
+		}
+	}
+	return o
+}
+
+// only returns a field that is there exactly once.
+func only(fields consumers.Header, name string) (string, bool) {
+	value, n := "", 0
+	for v := range fields.Values(name) {
+		value = v
+		n++
+	}
+	return value, n == 1
+}
+
+// lastRaw returns what follows the last comma.
+func lastRaw(list string) string { return list[strings.LastIndexByte(list, ',')+1:] }
+
+// lastOf returns the last item of a list.
+func lastOf(list string) string { return strings.TrimSpace(lastRaw(list)) }
+
+// parseHop reads an address, with or without a port.
+func parseHop(hop string) (netip.AddrPort, bool) {
+	if a, err := netip.ParseAddr(strings.Trim(hop, "[]")); err == nil {
+		return netip.AddrPortFrom(a.Unmap(), 0), true
+	}
+	ap, err := netip.ParseAddrPort(hop)
+	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), err == nil
+}

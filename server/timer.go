@@ -1,0 +1,128 @@
+package server
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/belleville/belleville/consumers"
+)
+
+const (
+	// closeTimeout is how long a peer may take to answer our close frame.
+	closeTimeout = 5 * time.Second
+	// endTimeout is how long a peer may take to end its side once we ended ours.
+	endTimeout = 2 * time.Second
+	// messageTimeout is how long the fragments of one message may take.
+	messageTimeout = 30 * time.Second
+)
+
+// expire does what is due on a connection, on its owner's goroutine. It returns the tick at which to look
+// again, and reports whether the connection is to be closed at once.
+func (c *conn) expire(now int64) (next int64, drop bool) {
+	c.mu.Lock()
+	p, since := c.phase, c.since
+	c.mu.Unlock()
+	cfg := &c.server.cfg
+	switch p {
+	case reading:
+		next = since + ticks(cfg.HandshakeTimeout)
+		return next, next <= now
+	case deciding:
+		next = since + ticks(cfg.HandshakeTimeout)
+		if next <= now {
+			c.tooLate()
+			return now + ticks(endTimeout), false
+		}
+	case open:
+		return c.expireOpen(now)
+	case closing:
+		next = since + ticks(closeTimeout)
+		return next, next <= now
+	case ending:
+		next = since + ticks(endTimeout)
+		return next, next <= now
+	}
+	return next, false
+}
+
+// expireOpen looks after an open WebSocket: silence, a stuck peer, a message that does not end.
+func (c *conn) expireOpen(now int64) (next int64, drop bool) {
+	cfg := &c.server.cfg
+	next = c.heard + ticks(cfg.PingInterval)
+	switch {
+	case next <= now && c.pinged:
+		next += ticks(cfg.PongTimeout)
+		if next <= now {
+			c.server.metrics.broken.WithLabelValues("silent").Inc()
+			return next, true
+		}
+	case next <= now:
+		c.pinged = true
+		c.ping()
+		next += ticks(cfg.PongTimeout)
+	}
+	if len(c.writer.frames) > 0 {
+		stuck := c.writer.moved + ticks(cfg.WriteTimeout)
+		if stuck <= now {
+			c.server.metrics.slow.Inc()
+			return next, true
+		}
+		next = min(next, stuck)
+	}
+	if c.in != nil && c.in.fragments > 0 {
+		late := c.in.since + ticks(messageTimeout)
+		if late <= now {
+			c.fail(&frameError{consumers.ClosePolicyViolation, "message_timeout"})
+			return now + ticks(closeTimeout), false
+		}
+		next = min(next, late)
+	}
+	return next, false
+}
+
+// tooLate refuses a handshake that the application did not answer in time.
+func (c *conn) tooLate() {
+	c.mu.Lock()
+	socket := c.socket
+	c.mu.Unlock()
+	_ = c.Answer(consumers.Response{Status: http.StatusServiceUnavailable, Header: retryAfter()})
+	if socket != nil {
+		socket.Disconnect(consumers.CloseAbnormal)
+	}
+}
+
+// wheelSlots and wheelStep give the wheel's reach: 32 seconds, in steps of an eighth of one. What is due
+// later goes around.
+const (
+	wheelSlots = 256
+	wheelStep  = 125
+)
+
+// wheel remembers when to look at which connection: 8 bytes for each, and no timer of its own.
+type wheel struct {
+	slots [wheelSlots][]timerEntry
+	at    int64 // the step that was looked at last
+}
+
+// timerEntry names a connection that may be gone by the time it is due.
+type timerEntry struct{ slot, gen uint32 }
+
+// add remembers e for the tick due.
+func (w *wheel) add(e timerEntry, due int64) {
+	step := max(due/wheelStep+1, w.at+1)
+	i := min(step, w.at+wheelSlots-1) % wheelSlots
+	w.slots[i] = append(w.slots[i], e)
+}
+
+// advance calls look for what is due up to now. It may add again.
+func (w *wheel) advance(now int64, look func(timerEntry)) {
+	for step := now / wheelStep; w.at < step; {
+		w.at++
+		i := w.at % wheelSlots
+		entries := w.slots[i]
+		w.slots[i] = nil
+		for _, e := range entries {
+			look(e)
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package server
+
+import (
+	"crypto/sha1"
+	"encoding/base64"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/belleville/belleville/consumers"
+)
+
+// wantsUpgrade reports whether a request is meant as a WebSocket's opening handshake, right or wrong;
+// everything else is plain HTTP.
+func (h *head) wantsUpgrade() bool {
+	for v := range h.fields.Values("upgrade") {
+		if hasToken(v, "websocket") {
+			return true
+		}
+	}
+	return false
+}
+
+// single returns the value of a field that must not be repeated.
+func (h *head) single(name string) (value string, ok bool) {
+	n := 0
+	for v := range h.fields.Values(name) {
+		value = v
+		n++
+	}
+	return value, n == 1
+}
+
+// checkUpgrade says with which status an opening handshake is refused, 0 if it is right. RFC 6455 §4.2.1.
+func (h *head) checkUpgrade() int {
+	if h.method != http.MethodGet {
+		return http.StatusMethodNotAllowed
+	}
+	if h.minor < 1 {
+		return http.StatusHTTPVersionNotSupported
+	}
+	host, ok := h.single("host")
+	if !ok || host == "" || strings.ContainsAny(host, " \t/\\?#@") {
+		return http.StatusBadRequest
+	}
+	for _, name := range []string{"content-length", "transfer-encoding"} {
+		if v := h.fields.Get(name); v != "" && v != "0" {
+			return http.StatusBadRequest // a body behind an upgrade is how smuggling begins
+		}
+	}
+	connection := false
+	for v := range h.fields.Values("connection") {
+		connection = connection || hasToken(v, "upgrade")
+	}
+	if !connection {
+		return http.StatusBadRequest
+	}
+	if version, ok := h.single("sec-websocket-version"); !ok || version != "13" {
+		return http.StatusUpgradeRequired
+	}
+	if key, ok := h.single("sec-websocket-key"); !ok || !isKey(key) {
+		return http.StatusBadRequest
+	}
+	return 0
+}
+
+// isKey reports whether a Sec-WebSocket-Key is 16 bytes in base64.
+func isKey(key string) bool {
+	var b [18]byte
+	if len(key) != 24 {
+		return false
+	}
+	n, err := base64.StdEncoding.Strict().Decode(b[:], []byte(key))
+	return err == nil && n == 16
+}
+
+// hasToken reports whether a comma-separated list has a token, whatever its case. "websocket/13" counts as
+// websocket. RFC 9110 §7.8.
+func hasToken(list, token string) bool {
+	for item := range strings.SplitSeq(list, ",") {
+		name, _, _ := strings.Cut(strings.Trim(item, " \t"), "/")
+		if strings.EqualFold(name, token) {
+			return true
+		}
+	}
+	return false
+}
+
+// subprotocols returns what the client offers.
+func (h *head) subprotocols() []string {
+	var offers []string
+	for v := range h.fields.Values("sec-websocket-protocol") {
+		for item := range strings.SplitSeq(v, ",") {
+			if item = strings.Trim(item, " \t"); isToken(item) {
+				offers = append(offers, strings.Clone(item))
+			}
+		}
+	}
+	return offers
+}
+
+// acceptGUID is the constant of RFC 6455 §1.3.
+const acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+// appendAccepted appends the answer that opens the WebSocket. RFC 6455 §4.2.2.
+func appendAccepted(dst []byte, key string, r consumers.Response) []byte {
+	sum := sha1.Sum([]byte(key + acceptGUID))
+	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	dst = base64.StdEncoding.AppendEncode(dst, sum[:])
+	dst = append(dst, "\r\n"...)
+	if isToken(r.Subprotocol) {
+		dst = append(dst, "Sec-WebSocket-Protocol: "...)
+		dst = append(dst, r.Subprotocol...)
+		dst = append(dst, "\r\n"...)
+	}
+	dst = appendFields(dst, r.Header)
+	return append(dst, "\r\n"...)
+}
+
+// ownFields are the fields of an answer that are the server's to set.
+var ownFields = map[string]bool{
+	"Connection": true, "Upgrade": true, "Content-Length": true, "Transfer-Encoding": true,
+	"Sec-Websocket-Accept": true, "Sec-Websocket-Protocol": true, "Sec-Websocket-Extensions": true,
+}
+
+// appendFields appends a consumer's header fields. One that could break the head apart is left out.
+func appendFields(dst []byte, header http.Header) []byte {
+	for name, values := range header {
+		name = http.CanonicalHeaderKey(name)
+		if !isToken(name) || ownFields[name] {
+			continue
+		}
+		for _, v := range values {
+			if !isValue(v) {
+				continue
+			}
+			dst = append(dst, name...)
+			dst = append(dst, ": "...)
+			dst = append(dst, v...)
+			dst = append(dst, "\r\n"...)
+		}
+	}
+	return dst
+}
+
+// appendRefused appends an HTTP answer that ends the connection.
+func appendRefused(dst []byte, r consumers.Response) []byte {
+	body := r.Body
+	contentType := r.Header.Get("Content-Type")
+	if body == nil {
+		body = []byte(http.StatusText(r.Status) + "\n")
+	}
+	dst = append(dst, "HTTP/1.1 "...)
+	dst = strconv.AppendInt(dst, int64(r.Status), 10)
+	dst = append(dst, ' ')
+	dst = append(dst, http.StatusText(r.Status)...)
+	dst = append(dst, "\r\nConnection: close\r\nContent-Length: "...)
+	dst = strconv.AppendInt(dst, int64(len(body)), 10)
+	dst = append(dst, "\r\n"...)
+	if contentType == "" {
+		dst = append(dst, "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"...)
+	}
+	if r.Status == http.StatusUpgradeRequired {
+		dst = append(dst, "Sec-WebSocket-Version: 13\r\n"...)
+	}
+	dst = appendFields(dst, r.Header)
+	dst = append(dst, "\r\n"...)
+	return append(dst, body...)
+}
