@@ -62,16 +62,24 @@ func assign(dst reflect.Value, v any, depth int) error {
 
 // unmarshaled leaves v to the methods that dst has for it, if it has such methods.
 func unmarshaled(dst reflect.Value, v any) (handled bool, err error) {
-	if dst.Kind() == reflect.Pointer || dst.Type().PkgPath() == "" || !dst.CanAddr() || !dst.Addr().CanInterface() {
+	if dst.Kind() == reflect.Pointer || dst.Type().PkgPath() == "" && dst.Kind() != reflect.Struct {
 		return false, nil
 	}
 	switch u := dst.Addr().Interface().(type) {
 	case json.Unmarshaler:
-		return true, u.UnmarshalJSON(AppendJSON(nil, v))
-	case encoding.TextUnmarshaler:
-		if s, ok := v.(string); ok {
-			return true, u.UnmarshalText([]byte(s))
+		if u.UnmarshalJSON(AppendJSON(nil, v)) != nil {
+			return true, errMismatch(dst, v) // the method's own error may show what it read
 		}
+		return true, nil
+	case encoding.TextUnmarshaler:
+		s, ok := v.(string)
+		if !ok {
+			return false, nil
+		}
+		if u.UnmarshalText([]byte(s)) != nil {
+			return true, errMismatch(dst, v)
+		}
+		return true, nil
 	case *json.Number:
 		switch v.(type) {
 		case int64, float64:
@@ -82,6 +90,7 @@ func unmarshaled(dst reflect.Value, v any) (handled bool, err error) {
 	return false, nil
 }
 
+// assignNumber stores v, which is an int64 or a float64.
 func assignNumber(dst reflect.Value, v any) error {
 	switch {
 	case dst.CanFloat():
@@ -198,11 +207,14 @@ func assignMap(dst reflect.Value, m map[string]any, depth int) error {
 
 // assignKey stores a map's key in dst.
 func assignKey(dst reflect.Value, name string) error {
-	if u, ok := dst.Addr().Interface().(encoding.TextUnmarshaler); ok && dst.Kind() != reflect.String {
-		return u.UnmarshalText([]byte(name))
-	}
 	if dst.Kind() == reflect.String {
 		dst.SetString(name)
+		return nil
+	}
+	if u, ok := dst.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		if u.UnmarshalText([]byte(name)) != nil {
+			return errMismatch(dst, name)
+		}
 		return nil
 	}
 	return assignQuoted(dst, name)
@@ -271,7 +283,11 @@ func assignQuoted(dst reflect.Value, s string) error {
 	if err != nil {
 		return errMismatch(dst, s)
 	}
-	return assignNumber(dst, n)
+	switch n.(type) {
+	case int64, float64:
+		return assignNumber(dst, n)
+	}
+	return errMismatch(dst, s)
 }
 
 // errMismatch says of which types two things are, and nothing of what they hold.

@@ -49,7 +49,7 @@ func (c *converter) value(v any, depth int) (any, error) {
 // reflected converts what stands at depth. A map or list at a depth over MaxDepth is refused, which also
 // ends what contains itself.
 func (c *converter) reflected(v reflect.Value, depth int) (any, error) {
-	if marshaled, value, err := c.marshaled(v); marshaled {
+	if marshaled, value, err := c.marshaled(v, depth); marshaled {
 		return value, err
 	}
 	switch k := v.Kind(); k {
@@ -84,20 +84,19 @@ func (c *converter) reflected(v reflect.Value, depth int) (any, error) {
 
 // container converts what other values stand in.
 func (c *converter) container(v reflect.Value, depth int) (any, error) {
-	switch {
-	case v.Kind() != reflect.Array && v.Kind() != reflect.Struct && v.IsNil():
+	if v.Kind() != reflect.Array && v.Kind() != reflect.Struct && v.IsNil() {
 		return nil, c.count()
-	case depth > MaxDepth:
-		return nil, errTooDeep()
 	}
 	switch v.Kind() {
 	case reflect.Interface:
 		return c.value(v.Interface(), depth)
 	case reflect.Pointer:
-		if k := v.Elem().Kind(); k == reflect.Pointer || k == reflect.Interface {
-			depth++ // for a pointer that leads to itself
-		}
-		return c.reflected(v.Elem(), depth)
+		return c.pointedTo(v.Elem(), depth)
+	}
+	if depth > MaxDepth {
+		return nil, errTooDeep()
+	}
+	switch v.Kind() {
 	case reflect.Map:
 		return c.fromMap(v, depth)
 	case reflect.Struct:
@@ -105,6 +104,17 @@ func (c *converter) container(v reflect.Value, depth int) (any, error) {
 	default:
 		return c.fromList(v, depth)
 	}
+}
+
+// pointedTo converts what a pointer points to. Where that is a pointer again, it may lead back to itself, so
+// it counts as a level.
+func (c *converter) pointedTo(v reflect.Value, depth int) (any, error) {
+	if v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
+		if depth++; depth > MaxDepth+1 {
+			return nil, errTooDeep()
+		}
+	}
+	return c.reflected(v, depth)
 }
 
 func (c *converter) fromList(v reflect.Value, depth int) (any, error) {
@@ -230,7 +240,7 @@ func (f field) omits(v reflect.Value) bool {
 }
 
 // marshaled returns what v's own methods say that it is, if it has such methods.
-func (c *converter) marshaled(v reflect.Value) (marshaled bool, value any, err error) {
+func (c *converter) marshaled(v reflect.Value, depth int) (marshaled bool, value any, err error) {
 	if !v.IsValid() || v.Type().PkgPath() == "" && v.Kind() != reflect.Pointer && v.Kind() != reflect.Struct {
 		return false, nil, nil
 	}
@@ -238,7 +248,7 @@ func (c *converter) marshaled(v reflect.Value) (marshaled bool, value any, err e
 		return false, nil, nil
 	}
 	if n, ok := v.Interface().(json.Number); ok {
-		value, err = c.parsed([]byte(n))
+		value, err = c.parsed([]byte(n), depth)
 		return true, value, err
 	}
 	if m, ok := methodsOf[json.Marshaler](v); ok {
@@ -246,7 +256,7 @@ func (c *converter) marshaled(v reflect.Value) (marshaled bool, value any, err e
 		if err != nil {
 			return true, nil, err
 		}
-		value, err = c.parsed(text)
+		value, err = c.parsed(text, depth)
 		return true, value, err
 	}
 	if m, ok := methodsOf[encoding.TextMarshaler](v); ok {
@@ -269,9 +279,9 @@ func methodsOf[M any](v reflect.Value) (m M, ok bool) {
 }
 
 // parsed returns the value of JSON that a MarshalJSON wrote.
-func (c *converter) parsed(text []byte) (any, error) {
+func (c *converter) parsed(text []byte, depth int) (any, error) {
 	p := parser{data: text, left: c.left, wholeIntegers: true}
-	value, err := p.document()
+	value, err := p.document(depth)
 	if err != nil {
 		return nil, fmt.Errorf("%w: what MarshalJSON wrote: %w", ErrInvalidEvent, err)
 	}

@@ -120,13 +120,16 @@ func (w *jsonWriter) float(f float64) {
 	}
 }
 
+// del is the ASCII character that json.dumps escapes although JSON does not ask for it.
+const del = 0x7F
+
 // str appends a string in quotes.
 func (w *jsonWriter) str(s string) {
 	w.dst = append(w.dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
-		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
+		if c >= ' ' && c <= '~' && c != '"' && c != '\\' || c == del && !w.ascii {
 			i++
 			continue
 		}

@@ -21,13 +21,13 @@ var ErrInvalidJSON = errors.New("channellayer: invalid JSON")
 // the memory that ParseJSON takes is within some tens of megabytes whatever the text.
 func ParseJSON(data []byte) (any, error) {
 	p := parser{data: data, left: MaxElements}
-	return p.document()
+	return p.document(1)
 }
 
 // ParsePythonJSON is [ParseJSON] for what json.dumps wrote, which may hold NaN, Infinity and -Infinity.
 func ParsePythonJSON(data []byte) (any, error) {
 	p := parser{data: data, left: MaxElements, python: true}
-	return p.document()
+	return p.document(1)
 }
 
 // objectCost is for how many values an object counts: a map with one key takes about as much memory.
@@ -43,12 +43,12 @@ type parser struct {
 	wholeIntegers bool // an integer beyond 64 bits is an error
 }
 
-// document reads the whole text as one value.
-func (p *parser) document() (any, error) {
+// document reads the whole text as one value, which will stand at depth.
+func (p *parser) document(depth int) (any, error) {
 	if !utf8.Valid(p.data) {
 		return nil, fmt.Errorf("%w: not UTF-8", ErrInvalidJSON)
 	}
-	v, err := p.value(1)
+	v, err := p.value(depth)
 	if err != nil {
 		return nil, err
 	}
