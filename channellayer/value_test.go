@@ -57,13 +57,12 @@ func TestValueOfAsInJSON(t *testing.T) {
 		v    any
 	}{
 		{"names, and - for none", struct {
-			A int    `json:"a"`
-			B int    `json:"-"`
-			C int    `json:"-,"`
-			D int    `json:",omitempty"`
-			E string `json:"bad\"name"`
+			A int `json:"a"`
+			B int `json:"-"`
+			D int `json:",omitempty"`
 			f int
-		}{A: 1, B: 2, C: 3, f: 4}},
+		}{A: 1, B: 2, f: 4}},
+		{"tags that one should not write", oddTags()},
 		{"omitempty", struct {
 			I int            `json:"i,omitempty"`
 			S string         `json:"s,omitempty"`
@@ -83,12 +82,11 @@ func TestValueOfAsInJSON(t *testing.T) {
 			S struct{ X int }
 		}{L: []int{}}},
 		{"numbers in strings", struct {
-			I int64    `json:"i,string"`
-			F float64  `json:"f,string"`
-			B bool     `json:"b,string"`
-			P *int     `json:"p,string"`
-			N *int     `json:"n,string"`
-			L []string `json:"l,string"`
+			I int64   `json:"i,string"`
+			F float64 `json:"f,string"`
+			B bool    `json:"b,string"`
+			P *int    `json:"p,string"`
+			N *int    `json:"n,string"`
 		}{I: 1 << 60, F: 1.5, B: true, P: &seven}},
 		{"an embedded struct lends its fields", struct {
 			base
@@ -161,6 +159,18 @@ func TestValueOfAsInJSON(t *testing.T) {
 			}
 		})
 	}
+}
+
+// oddTags returns a struct whose tags no checker of sources lets pass.
+func oddTags() any {
+	number, list := reflect.TypeFor[int](), reflect.TypeFor[[]string]()
+	return reflect.New(reflect.StructOf([]reflect.StructField{
+		{Name: "Dash", Type: number, Tag: `json:"-,"`},
+		{Name: "Quote", Type: number, Tag: `json:"bad\"name"`},
+		{Name: "Unknown", Type: number, Tag: `json:"unknown,option,,omitempty"`},
+		{Name: "List", Type: list, Tag: `json:"list,string"`},
+		{Name: "None", Type: list, Tag: `json`},
+	})).Elem().Interface()
 }
 
 func TestValueOf(t *testing.T) {

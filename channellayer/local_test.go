@@ -1,0 +1,306 @@
+package channellayer_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/belleville/belleville/channellayer"
+)
+
+func newDelivery(typ string) *channellayer.Delivery {
+	return channellayer.NewDelivery(channellayer.Event{"type": typ}, time.Time{})
+}
+
+func openQueue(t *testing.T, l *channellayer.Local, name string) *channellayer.Queue {
+	t.Helper()
+	q := channellayer.NewQueue()
+	if err := l.Open(name, 2, q); err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+func TestLocalDeliver(t *testing.T) {
+	l := channellayer.NewLocal()
+	q := openQueue(t, l, "a!1")
+	if err := l.Open("a!1", 2, q); err == nil {
+		t.Error("a channel was opened twice")
+	}
+	for i, want := range []error{nil, nil, channellayer.ErrFull} {
+		if err := l.Deliver("a!1", newDelivery("x")); !errors.Is(err, want) {
+			t.Errorf("delivery %d: got error %v, want %v", i, err, want)
+		}
+	}
+	if err := l.Deliver("a!2", newDelivery("x")); !errors.Is(err, channellayer.ErrNoChannel) {
+		t.Errorf("to a channel that is not open: got error %v, want ErrNoChannel", err)
+	}
+	l.Close("a!1")
+	if err := l.Deliver("a!1", newDelivery("x")); !errors.Is(err, channellayer.ErrNoChannel) {
+		t.Errorf("to a closed channel: got error %v, want ErrNoChannel", err)
+	}
+	if ended := l.Close("a!1"); ended != nil {
+		t.Errorf("closing twice ended groups %v", ended)
+	}
+	openQueue(t, l, "a!1") // a name may come back
+}
+
+func TestLocalGroups(t *testing.T) {
+	l := channellayer.NewLocal()
+	qa, qb := openQueue(t, l, "a!"), openQueue(t, l, "b!")
+	join := func(group, channel string, wantFirst bool) {
+		t.Helper()
+		if first, err := l.Join(group, channel); err != nil || first != wantFirst {
+			t.Errorf("Join(%s, %s) = %v, error %v; want %v", group, channel, first, err, wantFirst)
+		}
+	}
+	leave := func(group, channel string, wantLast bool) {
+		t.Helper()
+		if last := l.Leave(group, channel); last != wantLast {
+			t.Errorf("Leave(%s, %s) = %v, want %v", group, channel, last, wantLast)
+		}
+	}
+	join("g", "a!", true)
+	join("g", "a!", false) // again
+	join("g", "b!", false)
+	join("h", "b!", true)
+	if _, err := l.Join("new", "c!"); !errors.Is(err, channellayer.ErrNoChannel) {
+		t.Errorf("Join of a channel that is not open: got error %v, want ErrNoChannel", err)
+	}
+	if got := slices.Sorted(l.Groups()); !slices.Equal(got, []string{"g", "h"}) {
+		t.Errorf("Groups = %v, want [g h]", got)
+	}
+	for i, want := range []string{"2 0", "2 0", "0 2"} {
+		delivered, dropped := l.DeliverGroup("g", newDelivery("x"))
+		if got := fmt.Sprint(delivered, dropped); got != want {
+			t.Errorf("delivery %d to a group: got %s, want %s", i, got, want)
+		}
+	}
+	if delivered, dropped := l.DeliverGroup("unknown", newDelivery("x")); delivered+dropped != 0 {
+		t.Errorf("an unknown group has %d members", delivered+dropped)
+	}
+	if qa.Len() != 2 || qb.Len() != 2 {
+		t.Errorf("%d and %d events wait, want 2 and 2", qa.Len(), qb.Len())
+	}
+	leave("g", "a!", false)
+	leave("g", "a!", false) // again
+	leave("unknown", "a!", false)
+	leave("g", "c!", false)
+	if got := l.Members("g"); got != 1 {
+		t.Errorf("Members = %d, want 1", got)
+	}
+	leave("g", "b!", true)
+	join("g", "b!", true)
+	ended := l.Close("b!")
+	if slices.Sort(ended); !slices.Equal(ended, []string{"g", "h"}) {
+		t.Errorf("Close ended %v, want [g h]", ended)
+	}
+	if l.Channels() != 1 || l.CountGroups() != 0 || l.Members("g") != 0 {
+		t.Errorf("%d channels, %d groups are left, want 1 and 0", l.Channels(), l.CountGroups())
+	}
+}
+
+// model is what Local does, as plainly as it can be said.
+type model map[string]map[string]bool // channel → groups
+
+func (m model) members(group string) int {
+	n := 0
+	for _, groups := range m {
+		if groups[group] {
+			n++
+		}
+	}
+	return n
+}
+
+// TestLocalLikeModel does a great many random things to a Local and to a model of it.
+func TestLocalLikeModel(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	l, m := channellayer.NewLocal(), model{}
+	received := make(map[string]int)
+	for step := range 60_000 {
+		// The sizes change, so that channels in many groups and groups of many channels both come up, and
+		// now and then all is gone.
+		channels, groups := 40, 5
+		if step/10_000%2 == 1 {
+			channels, groups = 5, 300
+		}
+		channel, group := fmt.Sprint("c!", random.IntN(channels)), fmt.Sprint("g", random.IntN(groups))
+		switch op := random.IntN(20); {
+		case op < 2:
+			err := l.Open(channel, 1, count{received, channel})
+			if _, open := m[channel]; (err != nil) != open {
+				t.Fatalf("step %d: Open of a channel that is open %v: got error %v", step, open, err)
+			}
+			if err == nil {
+				m[channel] = map[string]bool{}
+			}
+		case op < 3 || step%10_000 > 9_900:
+			compareClose(t, l, m, channel)
+		case op < 12:
+			wantFirst := m.members(group) == 0
+			first, err := l.Join(group, channel)
+			if _, open := m[channel]; (err == nil) != open || err == nil && first != wantFirst {
+				t.Fatalf("step %d: Join = %v, error %v; channel open %v", step, first, err, open)
+			}
+			if err == nil {
+				m[channel][group] = true
+			}
+		case op < 18:
+			was := m[channel][group]
+			delete(m[channel], group)
+			if last := l.Leave(group, channel); last != (was && m.members(group) == 0) {
+				t.Fatalf("step %d: Leave = %v", step, last)
+			}
+		default:
+			compareGroup(t, l, m, group, received)
+		}
+	}
+}
+
+// count is a Receiver that counts what each channel got.
+type count struct {
+	received map[string]int
+	channel  string
+}
+
+func (c count) Receive(*channellayer.Delivery, int) bool {
+	c.received[c.channel]++
+	return true
+}
+
+func compareClose(t *testing.T, l *channellayer.Local, m model, channel string) {
+	t.Helper()
+	groups := m[channel]
+	delete(m, channel)
+	var want []string
+	for group := range groups {
+		if m.members(group) == 0 {
+			want = append(want, group)
+		}
+	}
+	got := l.Close(channel)
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Fatalf("Close ended groups %v, want %v", got, want)
+	}
+}
+
+func compareGroup(t *testing.T, l *channellayer.Local, m model, group string, received map[string]int) {
+	t.Helper()
+	clear(received)
+	delivered, dropped := l.DeliverGroup(group, newDelivery("x"))
+	if want := m.members(group); delivered != want || dropped != 0 || l.Members(group) != want || len(received) != want {
+		t.Fatalf("delivered %d to %d of %d members, dropped %d; want %d", delivered, len(received), l.Members(group), dropped, want)
+	}
+	for channel, n := range received {
+		if n != 1 || !m[channel][group] {
+			t.Fatalf("%s got the event %d times; member %v", channel, n, m[channel][group])
+		}
+	}
+	want := map[string]bool{}
+	for _, groups := range m {
+		for g := range groups {
+			want[g] = true
+		}
+	}
+	got := slices.Collect(l.Groups())
+	if len(got) != len(want) || l.CountGroups() != len(want) || l.Channels() != len(m) {
+		t.Fatalf("%d groups are walked, %d counted, want %d; %d channels, want %d", len(got), l.CountGroups(), len(want), l.Channels(), len(m))
+	}
+	for _, g := range got {
+		if !want[g] {
+			t.Fatalf("group %s is walked, which has no member", g)
+		}
+	}
+}
+
+// TestLocalGroupsMany checks the walk over more groups than one lock covers, while they change.
+func TestLocalGroupsMany(t *testing.T) {
+	const groups = 2000
+	l := channellayer.NewLocal()
+	openQueue(t, l, "a!")
+	for i := range groups {
+		if _, err := l.Join(fmt.Sprint("steady.", i), "a!"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := make(map[string]int)
+	for group := range l.Groups() {
+		seen[group]++
+		if _, err := l.Join("passing."+group, "a!"); err != nil { // no lock is held here
+			t.Fatal(err)
+		}
+		l.Leave("passing."+group, "a!")
+	}
+	for i := range groups {
+		if n := seen[fmt.Sprint("steady.", i)]; n != 1 {
+			t.Fatalf("group %d was walked %d times, want once", i, n)
+		}
+	}
+	for range l.Groups() {
+		break // and a walk may end early
+	}
+}
+
+// back is a Receiver that does what a receiver may: it goes back to the Local.
+type back struct{ local *channellayer.Local }
+
+func (b back) Receive(*channellayer.Delivery, int) bool {
+	b.local.Close("back!")
+	b.local.Leave("g", "a!")
+	return true
+}
+
+func TestLocalCallsReceiversWithoutLock(t *testing.T) {
+	l := channellayer.NewLocal()
+	openQueue(t, l, "a!")
+	if err := l.Open("back!", 1, back{l}); err != nil {
+		t.Fatal(err)
+	}
+	for _, channel := range []string{"a!", "back!"} {
+		if _, err := l.Join("g", channel); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if delivered, _ := l.DeliverGroup("g", newDelivery("x")); delivered != 2 {
+		t.Errorf("delivered to %d, want 2", delivered)
+	}
+	if got := l.Members("g"); got != 0 {
+		t.Errorf("%d members are left, want 0", got)
+	}
+}
+
+func TestLocalConcurrently(t *testing.T) {
+	l := channellayer.NewLocal()
+	var busy sync.WaitGroup
+	for worker := range 8 {
+		busy.Go(func() {
+			for i := range 300 {
+				name := fmt.Sprintf("w%d!%d", worker, i)
+				if err := l.Open(name, 10, channellayer.NewQueue()); err != nil {
+					t.Error(err)
+				}
+				for g := range 3 {
+					if _, err := l.Join(fmt.Sprint("g", g), name); err != nil {
+						t.Error(err)
+					}
+				}
+				l.DeliverGroup("g1", newDelivery("x"))
+				l.Leave("g2", name)
+				if i%3 > 0 {
+					l.Close(name)
+				}
+			}
+		})
+	}
+	busy.Wait()
+	if got := l.Members("g0"); got != 800 || l.Members("g2") != 0 || l.Channels() != 800 {
+		t.Errorf("%d members of g0, %d of g2, %d channels; want 800, 0, 800", got, l.Members("g2"), l.Channels())
+	}
+}
