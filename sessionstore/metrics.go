@@ -1,0 +1,141 @@
+package sessionstore
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// The results of loading a session.
+type loadResult string
+
+const (
+	loadFound        loadResult = "found"
+	loadUnknown      loadResult = "unknown"
+	loadImplausible  loadResult = "implausible"
+	loadBadSignature loadResult = "bad_signature"
+	loadTooLarge     loadResult = "too_large"
+	loadMalformed    loadResult = "malformed"
+	loadPickled      loadResult = "pickled"
+	loadUnavailable  loadResult = "unavailable"
+)
+
+// The results of saving a session.
+type saveResult string
+
+const (
+	saveDone        saveResult = "saved"
+	saveGone        saveResult = "gone"
+	saveTaken       saveResult = "key_taken"
+	saveConflict    saveResult = "conflict"
+	saveRefused     saveResult = "refused"
+	saveUnavailable saveResult = "unavailable"
+)
+
+// The kinds of batched lookups.
+type lookupKind string
+
+const (
+	lookupSessions lookupKind = "session"
+	lookupUsers    lookupKind = "user"
+)
+
+// metrics are what a Store counts.
+type metrics struct {
+	loads   *prometheus.CounterVec
+	checks  *prometheus.CounterVec
+	saves   *prometheus.CounterVec
+	logins  *prometheus.CounterVec
+	faults  *prometheus.CounterVec
+	batches *prometheus.HistogramVec
+	up      prometheus.GaugeFunc
+	open    prometheus.GaugeFunc
+	busy    prometheus.GaugeFunc
+}
+
+// newMetrics makes the metrics of s.
+func newMetrics(s *Store) *metrics {
+	return &metrics{
+		loads:  counter("sessions_loaded_total", "Sessions loaded, by result.", "result"),
+		checks: counter("sessions_users_checked_total", "Sessions whose user was looked for, by verdict.", "verdict"),
+		saves:  counter("sessions_saved_total", "Sessions saved, by result.", "result"),
+		logins: counter("sessions_passwords_checked_total", "Names and passwords checked, by result.", "result"),
+		faults: counter("sessions_database_errors_total", "Errors of the database, by kind.", "fault"),
+		batches: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "sessions_batch_keys",
+			Help:    "Keys that one query asked for, by what was looked up.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 8),
+		}, []string{"lookup"}),
+		up: gauge("sessions_database_up", "1 if the database answers.", func() float64 {
+			if s.cause.Load() != nil {
+				return 0
+			}
+			return 1
+		}),
+		open: gauge("sessions_database_connections", "Open connections to the database.", func() float64 {
+			open, _ := s.db.connections()
+			return float64(open)
+		}),
+		busy: gauge("sessions_database_connections_busy", "Connections to the database that are at work.", func() float64 {
+			_, busy := s.db.connections()
+			return float64(busy)
+		}),
+	}
+}
+
+func counter(name, help, label string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, []string{label})
+}
+
+func gauge(name, help string, value func() float64) prometheus.GaugeFunc {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
+}
+
+func (m *metrics) all() []prometheus.Collector {
+	return []prometheus.Collector{m.loads, m.checks, m.saves, m.logins, m.faults, m.batches, m.up, m.open, m.busy}
+}
+
+// register puts the metrics into reg, which may be nil.
+func (m *metrics) register(reg prometheus.Registerer) error {
+	if reg == nil {
+		return nil
+	}
+	for _, c := range m.all() {
+		if err := reg.Register(c); err != nil {
+			m.unregister(reg)
+			return fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+func (m *metrics) unregister(reg prometheus.Registerer) {
+	if reg == nil {
+		return
+	}
+	for _, c := range m.all() {
+		reg.Unregister(c)
+	}
+}
+
+func (m *metrics) loaded(r loadResult) { m.loads.WithLabelValues(string(r)).Inc() }
+
+func (m *metrics) checked(r Reason) { m.checks.WithLabelValues(r.String()).Inc() }
+
+func (m *metrics) checkFailed() { m.checks.WithLabelValues("unavailable").Inc() }
+
+func (m *metrics) saved(err error) { m.saves.WithLabelValues(string(saveResultOf(err))).Inc() }
+
+func (m *metrics) authenticated(err error) {
+	result := "right"
+	if err != nil {
+		result = "wrong"
+	}
+	m.logins.WithLabelValues(result).Inc()
+}
+
+func (m *metrics) fault(f Fault) { m.faults.WithLabelValues(f.String()).Inc() }
+
+func (m *metrics) batch(kind lookupKind, keys int) {
+	m.batches.WithLabelValues(string(kind)).Observe(float64(keys))
+}

@@ -1,0 +1,73 @@
+package sessionstore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// postgresError says what kind of trouble err is, and nothing of its text.
+func postgresError(ctx context.Context, err error) error {
+	if e, ok := errors.AsType[*DatabaseError](err); ok {
+		return e
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return &DatabaseError{Fault: sqlstateFault(e.Code), Code: e.Code}
+	}
+	switch {
+	case ctx.Err() != nil, pgconn.Timeout(err):
+		return &DatabaseError{Fault: FaultTimeout}
+	default:
+		return &DatabaseError{Fault: FaultConnection}
+	}
+}
+
+// acquireError is postgresError for a connection that could not be had. If there is none at all, the server
+// does not answer, whatever it was that ended the waiting.
+func (p *postgres) acquireError(ctx context.Context, err error) error {
+	err = postgresError(ctx, err)
+	stat := p.pool.Stat()
+	if faultOf(err) == FaultTimeout && stat.AcquiredConns()+stat.IdleConns() == 0 {
+		return &DatabaseError{Fault: FaultConnection}
+	}
+	return err
+}
+
+// sqlstateFault sorts the SQLSTATEs, by code or by class.
+func sqlstateFault(code string) Fault {
+	switch code {
+	case "57P01", "57P02", "57P03", "57P05":
+		return FaultShutdown
+	case "57014":
+		return FaultTimeout
+	case "53300":
+		return FaultFull
+	case "55P03":
+		return FaultLocked
+	case "25006":
+		return FaultReadOnly
+	case "42P05", "26000", "0A000":
+		return FaultPrepared
+	case "42P01", "42703", "3F000":
+		return FaultSchema
+	case "42501":
+		return FaultForbidden
+	case "3D000":
+		return FaultAuthorization
+	}
+	switch class := code[:min(2, len(code))]; class {
+	case "08":
+		return FaultConnection
+	case "22":
+		return FaultValue
+	case "28":
+		return FaultAuthorization
+	case "40":
+		return FaultConflict
+	case "53":
+		return FaultReadOnly // no disk, no memory
+	default:
+		return FaultOther
+	}
+}

@@ -1,0 +1,150 @@
+package sessionstore
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/belleville/belleville/djangocompat"
+)
+
+// Store reads and writes the sessions of a Django site and reads its users. It may be used concurrently.
+type Store struct {
+	// Set at birth, never changed.
+	cfg       Config
+	db        database
+	codec     djangocompat.SessionCodec
+	expiry    djangocompat.ExpirySettings
+	metrics   *metrics
+	anonymous *djangocompat.User
+	sessions  *batcher[string, *sessionRow]
+	users     *batcher[djangocompat.PK, userRow]
+	hashing   chan struct{} // holds one token for each password that is being hashed
+	decoy     string        // an encoded password that nobody has
+	stop      context.CancelFunc
+	workers   *sync.WaitGroup
+
+	// Shared with whoever looks something up.
+	tables atomic.Pointer[tables]        // nil until the database has answered
+	cause  atomic.Pointer[DatabaseError] // why the database is away; nil if it is not
+	broken chan struct{}                 // holds a token when the database has gone away
+	asked  chan struct{}                 // holds a token when somebody asked while it was away
+}
+
+// Open makes a Store. It fails if cfg cannot be right, not because the database is away: then it tries
+// again in the background, and meanwhile whoever asks gets ErrUnavailable. It returns when the database has
+// answered for the first time, or did not. Close the Store when it is no longer needed.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	db, err := openDatabase(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := newStore(cfg, db)
+	if err := s.metrics.register(cfg.Registerer); err != nil {
+		db.close()
+		return nil, err
+	}
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.connect(ctx)
+	s.workers.Go(func() { s.watch(watching) })
+	return s, nil
+}
+
+// openDatabase makes the database that the URL names, without a connection yet.
+func openDatabase(cfg Config) (database, error) {
+	u, err := parseDatabaseURL(cfg.DatabaseURL.Reveal())
+	switch {
+	case err != nil:
+		return nil, err
+	case slices.Contains(sqliteSchemes, u.scheme):
+		return openSQLite(u, cfg)
+	case slices.Contains(postgresSchemes, u.scheme):
+		return openPostgres(u, cfg)
+	default:
+		return nil, errors.New("sessionstore: database_url has an unknown scheme: use postgres:// or sqlite:///")
+	}
+}
+
+func newStore(cfg Config, db database) *Store {
+	s := &Store{
+		cfg: cfg,
+		db:  db,
+		codec: djangocompat.SessionCodec{
+			Keys:         cfg.Keys,
+			Salt:         cfg.Salt,
+			MaxSize:      cfg.MaxSessionSize,
+			AcceptSHA1:   !cfg.RefuseLegacy,
+			RefuseLegacy: cfg.RefuseLegacy,
+			Now:          cfg.Now,
+		},
+		expiry: djangocompat.ExpirySettings{
+			CookieAge:            cfg.CookieAge,
+			ExpireAtBrowserClose: cfg.ExpireAtBrowserClose,
+			Location:             cfg.Location,
+			Now:                  cfg.Now,
+		},
+		anonymous: new(djangocompat.User),
+		hashing:   make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)),
+		decoy:     decoyPassword(cfg.PasswordIterations),
+		workers:   new(sync.WaitGroup),
+		broken:    make(chan struct{}, 1),
+		asked:     make(chan struct{}, 1),
+	}
+	s.metrics = newMetrics(s)
+	s.sessions = newBatcher(cfg, s.workers, s.fetchSessions)
+	s.users = newBatcher(cfg, s.workers, s.fetchUsers)
+	return s
+}
+
+// Close ends the Store when the lookups that are under way have ended. Further ones get ErrUnavailable.
+func (s *Store) Close() {
+	s.stop()
+	s.sessions.close()
+	s.users.close()
+	s.workers.Wait()
+	s.db.close()
+	s.metrics.unregister(s.cfg.Registerer)
+}
+
+// ready returns the tables, or why there are none.
+func (s *Store) ready() (*tables, error) {
+	if cause := s.cause.Load(); cause != nil {
+		poke(s.asked)
+		return nil, cause
+	}
+	t := s.tables.Load()
+	if t == nil {
+		return nil, &DatabaseError{Fault: FaultConnection}
+	}
+	return t, nil
+}
+
+// poke leaves a token in tokens, unless there is one.
+func poke(tokens chan struct{}) {
+	select {
+	case tokens <- struct{}{}:
+	default:
+	}
+}
+
+// noted counts an error of the database, and notes that it is away if that is what the error means.
+func (s *Store) noted(err error) error {
+	if err == nil {
+		return nil
+	}
+	s.metrics.fault(faultOf(err))
+	if gone(err) {
+		if e, ok := errors.AsType[*DatabaseError](err); ok && s.cause.CompareAndSwap(nil, e) {
+			poke(s.broken)
+		}
+	}
+	return err
+}

@@ -1,0 +1,175 @@
+package sessionstore
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"slices"
+
+	"github.com/belleville/belleville/djangocompat"
+)
+
+// A Reason says why a visitor is logged in, or is not.
+type Reason uint8
+
+// The reasons, in the order in which they are looked for.
+const (
+	NoLogin              Reason = iota // the session has no user, or no backend
+	BackendNotConfigured               // the session's backend is not in AUTHENTICATION_BACKENDS
+	BadPK                              // the session's user is no primary key
+	NoSuchUser                         // the user is not in the table, or is hidden
+	Inactive                           // the user is not active, and the backend minds
+	HashMissing                        // the session has no auth hash
+	HashMismatch                       // the password has changed, or the key
+	LoggedIn                           // all is well
+	LoggedInByFallback                 // all is well, by one of SECRET_KEY_FALLBACKS
+)
+
+var reasonTexts = [...]string{
+	NoLogin:              "no_login",
+	BackendNotConfigured: "backend_not_configured",
+	BadPK:                "bad_pk",
+	NoSuchUser:           "no_such_user",
+	Inactive:             "inactive",
+	HashMissing:          "hash_missing",
+	HashMismatch:         "hash_mismatch",
+	LoggedIn:             "logged_in",
+	LoggedInByFallback:   "logged_in_by_fallback",
+}
+
+// String returns the reason as a word.
+func (r Reason) String() string {
+	if int(r) < len(reasonTexts) {
+		return reasonTexts[r]
+	}
+	return "unknown"
+}
+
+// User returns the user who is logged in with a session, or AnonymousUser; an error means that the database
+// could not say. The User is shared. Python: django.contrib.auth.get_user.
+func (s *Store) User(ctx context.Context, session *djangocompat.Session) (*djangocompat.User, error) {
+	u, _, err := s.Verdict(ctx, session)
+	return u, err
+}
+
+// Verdict is User, and says why. Unlike Django and Channels it never changes the session: where Django
+// flushes it or cycles its key, the row stays as it is.
+func (s *Store) Verdict(ctx context.Context, session *djangocompat.Session) (*djangocompat.User, Reason, error) {
+	row, backend, reason, err := s.claimed(ctx, session)
+	if err != nil {
+		s.metrics.checkFailed()
+		return nil, NoLogin, fmt.Errorf("load user: %w", err)
+	}
+	if reason == LoggedIn {
+		reason = s.verify(row, backend, session)
+	}
+	s.metrics.checked(reason)
+	if reason < LoggedIn {
+		return s.anonymous, reason, nil
+	}
+	return withBackend(row.user, backend), reason, nil
+}
+
+// withBackend returns u as the user whom backend logged in.
+func withBackend(u *djangocompat.User, backend string) *djangocompat.User {
+	own := *u
+	own.Backend = backend
+	return &own
+}
+
+// claimed returns the user whom a session claims, and LoggedIn if there is one to be verified.
+func (s *Store) claimed(ctx context.Context, session *djangocompat.Session) (userRow, string, Reason, error) {
+	id, ok := session.Get(djangocompat.AuthUserIDKey)
+	if !ok || !session.Has(djangocompat.AuthBackendKey) {
+		return userRow{}, "", NoLogin, nil
+	}
+	backend, ok := session.GetString(djangocompat.AuthBackendKey)
+	i := slices.Index(s.cfg.AuthenticationBackends, backend)
+	if !ok || i < 0 {
+		return userRow{}, "", BackendNotConfigured, nil
+	}
+	t, err := s.ready()
+	if err != nil {
+		return userRow{}, "", NoLogin, err
+	}
+	pk, err := djangocompat.PKFrom(t.pkKind, id)
+	if err != nil || !representable(pk) {
+		return userRow{}, "", BadPK, nil
+	}
+	row, ok, err := s.users.get(ctx, pk)
+	switch {
+	case err != nil:
+		return userRow{}, "", NoLogin, err
+	case !ok:
+		return userRow{}, "", NoSuchUser, nil
+	}
+	return row, s.cfg.AuthenticationBackends[i], LoggedIn, nil // the backend's text is not the session's: it is shared
+}
+
+// verify looks whether the user who was claimed may be logged in.
+func (s *Store) verify(row userRow, backend string, session *djangocompat.Session) Reason {
+	if !row.user.IsActive && !s.letsInactiveIn(backend) {
+		return Inactive
+	}
+	hash, ok := session.GetString(djangocompat.AuthHashKey)
+	if !ok && session.Has(djangocompat.AuthHashKey) {
+		return HashMismatch
+	}
+	if hash == "" {
+		return HashMissing
+	}
+	return s.verifyHash(row, hash)
+}
+
+func (s *Store) verifyHash(row userRow, hash string) Reason {
+	if s.cfg.AuthHash != nil {
+		if subtle.ConstantTimeCompare([]byte(hash), []byte(s.cfg.AuthHash(row.user, row.password))) == 1 {
+			return LoggedIn
+		}
+		return HashMismatch
+	}
+	verdict := djangocompat.VerifySessionAuthHash(s.cfg.Keys, row.password, hash)
+	if verdict == djangocompat.HashWrong && !s.cfg.RefuseLegacy {
+		verdict = djangocompat.VerifyLegacyAuthHash(s.cfg.Keys, row.password, hash)
+	}
+	switch verdict {
+	case djangocompat.HashCurrent:
+		return LoggedIn
+	case djangocompat.HashFallback:
+		return LoggedInByFallback
+	default:
+		return HashMismatch
+	}
+}
+
+// letsInactiveIn reports whether a backend does not ask whether a user is active.
+func (s *Store) letsInactiveIn(backend string) bool {
+	return backend == AllowAllUsersModelBackend || backend == AllowAllUsersRemoteUserBackend ||
+		slices.Contains(s.cfg.InactiveBackends, backend)
+}
+
+// fetchUsers is the query for the users with these primary keys.
+func (s *Store) fetchUsers(ctx context.Context, pks []djangocompat.PK) (map[djangocompat.PK]userRow, error) {
+	t, err := s.ready()
+	if err != nil {
+		return nil, err
+	}
+	s.metrics.batch(lookupUsers, len(pks))
+	found := make(map[djangocompat.PK]userRow, len(pks))
+	scanner := t.scanner()
+	err = s.db.query(ctx, t.usersByPK(pks), func(scan func(...any) error) error {
+		row, err := scanner.read(scan)
+		if err != nil {
+			return err
+		}
+		found[row.user.PK] = row
+		return nil
+	})
+	if faultOf(err) == FaultValue && len(pks) > 1 {
+		return apart(ctx, pks, s.fetchUsers)
+	}
+	if err != nil && faultOf(err) == FaultValue { // no such key can be in the table
+		return nil, nil
+	}
+	return found, s.noted(err)
+}
