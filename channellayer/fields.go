@@ -23,20 +23,11 @@ type embedded struct {
 	index []int
 }
 
-// claim is the field that has a name so far.
-type claim struct {
-	winner int // its place in the list
-	rank   int
-	tied   bool // another field claims the name with equal right, so none has it
-}
-
 // fieldsOf returns the fields of a struct that encoding/json would see, by the same rules: the fields of
 // embedded structs count, and of several with one name the least deep one, then the tagged one.
 func fieldsOf(t reflect.Type) []field {
-	var (
-		all  []field
-		seen []reflect.Type
-	)
+	all := make([]field, 0, t.NumField())
+	var seen []reflect.Type
 	for level := []embedded{{typ: t}}; len(level) > 0; {
 		var next []embedded
 		for _, s := range level {
@@ -49,24 +40,23 @@ func fieldsOf(t reflect.Type) []field {
 		}
 		level = next
 	}
-	claims := make(map[string]claim, len(all))
-	for i, f := range all {
-		c, claimed := claims[f.name]
-		switch rank := f.rank(); {
-		case !claimed || rank < c.rank:
-			claims[f.name] = claim{winner: i, rank: rank}
-		case rank == c.rank:
-			c.tied = true
-			claims[f.name] = c
-		}
-	}
-	kept := all[:0]
-	for i, f := range all {
-		if c := claims[f.name]; c.winner == i && !c.tied {
-			kept = append(kept, f)
+	kept := make([]field, 0, len(all))
+	for i := range all {
+		if wins(all, i) {
+			kept = append(kept, all[i])
 		}
 	}
 	return kept
+}
+
+// wins reports whether a field has its name to itself. Of two with equal right none does.
+func wins(all []field, i int) bool {
+	for j := range all {
+		if j != i && all[j].name == all[i].name && all[j].rank() <= all[i].rank() {
+			return false
+		}
+	}
+	return true
 }
 
 // rank is lower for a field with more right to its name.
