@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -131,77 +130,6 @@ func (l *loop) event(ev netpoll.Event) {
 	l.flush(c)
 }
 
-// accept takes the connections that wait.
-func (l *loop) accept() {
-	for range acceptBatch {
-		if l.listener < 0 {
-			return
-		}
-		fd, peer, err := netpoll.Accept(l.listener)
-		switch {
-		case errors.Is(err, netpoll.ErrAgain):
-			return
-		case netpoll.IsExhausted(err):
-			l.pauseAccepting(err)
-			return
-		case err != nil:
-			l.server.cfg.Logger.Error("cannot accept connections", slog.String("error", err.Error()))
-			l.pauseAccepting(err)
-			return
-		}
-		l.admit(fd, peer)
-	}
-}
-
-// pauseAccepting leaves the listener alone for a moment, since it would be ready all the time.
-func (l *loop) pauseAccepting(err error) {
-	if e := l.poller.Remove(l.listener); e != nil {
-		return
-	}
-	l.resumeAt = l.server.clock.now() + acceptPause
-	l.server.exhausted(err)
-}
-
-// reopen goes on accepting after a pause.
-func (l *loop) reopen(now int64) {
-	if l.resumeAt == 0 || now < l.resumeAt || l.listener < 0 {
-		return
-	}
-	l.resumeAt = 0
-	if err := l.poller.AddListener(l.listener, token(listenerSlot, 0)); err != nil {
-		l.resumeAt = now + acceptPause
-	}
-}
-
-// admit makes a connection of a descriptor, or answers that there are too many.
-func (l *loop) admit(fd int, peer netip.AddrPort) {
-	t := l.server.admission.admit()
-	if t == nil {
-		_, _ = netpoll.Write(fd, tooMany())
-		netpoll.CloseWrite(fd)
-		netpoll.Close(fd)
-		l.server.metrics.answered(503)
-		return
-	}
-	c := l.server.newConn(l, t)
-	c.fd, c.peer = fd, peer
-	l.gens++
-	c.gen = l.gens
-	if n := len(l.free); n > 0 {
-		c.slot, l.free = l.free[n-1], l.free[:n-1]
-		l.conns[c.slot] = c
-	} else {
-		c.slot = uint32(len(l.conns))
-		l.conns = append(l.conns, c)
-	}
-	l.held++
-	if err := l.poller.Add(fd, token(c.slot, c.gen)); err != nil {
-		l.drop(c)
-		return
-	}
-	l.schedule(c, l.server.clock.now())
-}
-
 // read reads what there is and feeds it to the connection.
 func (l *loop) read(c *conn) {
 	for range readsInARow {
@@ -277,121 +205,6 @@ func (l *loop) detach(c *conn) (net.Conn, error) {
 
 // local implements driver.
 func (l *loop) local(c *conn) netip.AddrPort { return netpoll.LocalAddr(c.fd) }
-
-// schedule looks at a connection's timers, and remembers when to look again.
-func (l *loop) schedule(c *conn, now int64) {
-	next, drop := c.expire(now)
-	if drop {
-		l.drop(c)
-		return
-	}
-	c.due = next
-	l.wheel.add(timerEntry{c.slot, c.gen}, next)
-	l.flushIfWanted(c)
-}
-
-// flushIfWanted writes what a timer queued.
-func (l *loop) flushIfWanted(c *conn) {
-	c.mu.Lock()
-	waits := c.out.count > 0 && len(c.writer.frames) == 0
-	c.mu.Unlock()
-	if waits {
-		l.flush(c)
-	}
-}
-
-// reschedule makes sure that a connection that is to end soon is looked at soon. An entry for a later time
-// stays in the wheel, and does nothing then.
-func (l *loop) reschedule(c *conn) {
-	if c.fd < 0 {
-		return
-	}
-	now := l.server.clock.now()
-	soon := int64(0)
-	switch p, _ := c.current(); {
-	case p == closing || p == ending:
-		soon = now + ticks(endTimeout)
-	case len(c.writer.frames) > 0:
-		soon = now + ticks(l.server.cfg.WriteTimeout)
-	}
-	if soon != 0 && soon < c.due {
-		c.due = soon
-		l.wheel.add(timerEntry{c.slot, c.gen}, soon)
-	}
-}
-
-// look is the wheel's call for an entry.
-func (l *loop) look(e timerEntry, now int64) {
-	c := l.conns[e.slot]
-	if c == nil || c.gen != e.gen {
-		return
-	}
-	if c.due > now {
-		l.wheel.add(e, c.due)
-		return
-	}
-	l.schedule(c, now)
-}
-
-// attend implements driver.
-func (l *loop) attend(c *conn) {
-	l.mu.Lock()
-	l.posted = append(l.posted, c)
-	wake := l.asleep
-	l.asleep = false
-	l.mu.Unlock()
-	if wake {
-		l.poller.Wake()
-	}
-}
-
-// call runs f on the loop's goroutine, and returns when it has run or the loop has ended.
-func (l *loop) call(f func()) {
-	ran := make(chan struct{})
-	l.mu.Lock()
-	if l.stopped {
-		l.mu.Unlock()
-		return
-	}
-	l.calls = append(l.calls, func() { f(); close(ran) })
-	l.asleep = false
-	l.mu.Unlock()
-	l.poller.Wake()
-	select {
-	case <-ran:
-	case <-l.done:
-	}
-}
-
-// attendAll does what was posted.
-func (l *loop) attendAll() {
-	l.mu.Lock()
-	posted, calls := l.posted, l.calls
-	l.posted, l.calls, l.asleep = nil, nil, false
-	l.mu.Unlock()
-	for _, c := range posted {
-		l.serve(c)
-	}
-	for _, f := range calls {
-		f()
-	}
-}
-
-// serve does what was asked for a connection.
-func (l *loop) serve(c *conn) {
-	w := c.wanted()
-	if c.fd < 0 {
-		return
-	}
-	if w&wantDrop != 0 {
-		l.drop(c)
-		return
-	}
-	if w&wantRead != 0 && c.resume() {
-		l.read(c)
-	}
-	l.flush(c)
-}
 
 // each implements pool.
 func (l *loop) each(f func(*conn)) {

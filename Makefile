@@ -1,0 +1,39 @@
+# make           builds ./belleville
+# make test      all tests, with the race detector, on real parts
+# make check     style, vet, staticcheck, and the tests
+# make bench     the benchmarks of docs/performance.md
+# make fuzz      every fuzz target for FUZZTIME
+# make demo-django   Postgres, Django and Belleville together
+
+FUZZTIME ?= 30s
+BENCHTIME ?= 1s
+TOOLS = go tool -modfile=.ci/tools/go.mod
+
+.PHONY: build test check style bench fuzz demo-django parts
+
+build:
+	CGO_ENABLED=0 go build -trimpath -o belleville ./cmd/belleville
+
+test: parts
+	go test -race -timeout 20m ./...
+	cd .ci/compose && go test ./...
+
+check: style test
+
+style:
+	@test -z "$$($(TOOLS) gofumpt -extra -l . | tee /dev/stderr)" || { echo "run: $(TOOLS) gofumpt -extra -w ."; exit 1; }
+	go vet ./...
+	$(TOOLS) staticcheck ./...
+	go fix -diff ./...
+
+bench: parts
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -timeout 30m ./...
+
+fuzz:
+	@.ci/fuzz $(FUZZTIME)
+
+demo-django: parts
+	go run ./examples/django/rundemo
+
+parts:
+	@.ci/parts

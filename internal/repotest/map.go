@@ -1,0 +1,68 @@
+// Package repotest holds the map of this repository, and tests that the code keeps to it: which package may
+// import which, where each third-party package lives, and how large a file, a function or an interface may be.
+//
+// Start with floors. It has nothing that other packages could use.
+package repotest
+
+// module is the path that all packages of this repository begin with.
+const module = "github.com/belleville/belleville/"
+
+// floors says how high each package stands. A package imports only what stands on a lower floor; its tests may
+// import neighbours, and more.
+var floors = map[string]int{
+	"pickle":            0,
+	"internal/netpoll":  0,
+	"internal/parts":    0,
+	"internal/repotest": 0,
+
+	"djangocompat": 1,
+	"channellayer": 1,
+
+	"sessionstore":           2,
+	"channellayer/memlayer":  2,
+	"channellayer/layertest": 2,
+	"internal/pgtest":        2,
+	"internal/djangotest":    2,
+
+	"consumers":                 3,
+	"routing/internal/pyregexp": 3,
+
+	"authmw":            4,
+	"routing":           4,
+	"consumers/builtin": 4,
+	"wstest":            4,
+
+	"server": 5,
+
+	"config": 6,
+
+	"cmd/belleville/demo":     6,
+	"cmd/belleville":          7,
+	"examples/django/rundemo": 7,
+}
+
+// homes says which packages may import a third-party package, by the prefix of its path. The tests of any
+// package may.
+var homes = map[string][]string{
+	"github.com/gobwas/ws":                  {"server"},
+	"golang.org/x/sys":                      {"internal/netpoll"},
+	"github.com/jackc/pgx/v5":               {"sessionstore", "migrations", "internal/pgtest", "cmd/belleville"},
+	"modernc.org/sqlite":                    {"sessionstore", "cmd/belleville/demo"}, // the demo makes the database that Django would
+	"github.com/kisielk/og-rek":             {"pickle"},
+	"github.com/BurntSushi/toml":            {"config"},
+	"github.com/alecthomas/kong":            {"cmd/belleville"},
+	"golang.org/x/crypto":                   {"djangocompat"},
+	"golang.org/x/sync":                     {"sessionstore", "cmd/belleville", "cmd/belleville/demo"},
+	"github.com/coder/websocket":            {},
+	"github.com/chromedp":                   {},
+	"go.uber.org/goleak":                    {},
+	"github.com/prometheus/client_golang":   {"sessionstore", "channellayer/memlayer", "authmw", "server", "config", "cmd/belleville", "cmd/belleville/demo"},
+	"github.com/prometheus/client_model/go": {},
+}
+
+// The largest sizes, in lines or methods.
+const (
+	maxFile      = 400
+	maxFunction  = 60
+	maxInterface = 6
+)

@@ -1,0 +1,61 @@
+package server
+
+// attend implements driver.
+func (l *loop) attend(c *conn) {
+	l.mu.Lock()
+	l.posted = append(l.posted, c)
+	wake := l.asleep
+	l.asleep = false
+	l.mu.Unlock()
+	if wake {
+		l.poller.Wake()
+	}
+}
+
+// call runs f on the loop's goroutine, and returns when it has run or the loop has ended.
+func (l *loop) call(f func()) {
+	ran := make(chan struct{})
+	l.mu.Lock()
+	if l.stopped {
+		l.mu.Unlock()
+		return
+	}
+	l.calls = append(l.calls, func() { f(); close(ran) })
+	l.asleep = false
+	l.mu.Unlock()
+	l.poller.Wake()
+	select {
+	case <-ran:
+	case <-l.done:
+	}
+}
+
+// attendAll does what was posted.
+func (l *loop) attendAll() {
+	l.mu.Lock()
+	posted, calls := l.posted, l.calls
+	l.posted, l.calls, l.asleep = nil, nil, false
+	l.mu.Unlock()
+	for _, c := range posted {
+		l.serve(c)
+	}
+	for _, f := range calls {
+		f()
+	}
+}
+
+// serve does what was asked for a connection.
+func (l *loop) serve(c *conn) {
+	w := c.wanted()
+	if c.fd < 0 {
+		return
+	}
+	if w&wantDrop != 0 {
+		l.drop(c)
+		return
+	}
+	if w&wantRead != 0 && c.resume() {
+		l.read(c)
+	}
+	l.flush(c)
+}
