@@ -68,13 +68,13 @@ type purpose struct {
 // keyring holds the keys and the HMAC states that were derived from them.
 type keyring struct {
 	// Set at birth, never changed.
-	secrets []string // the first one signs; never empty
+	secrets []Secret // the first one signs; never empty
 
 	mu   sync.RWMutex // guards the field below
 	macs map[purpose][]*macPool
 }
 
-func newKeyring(secrets []string) *keyring {
+func newKeyring(secrets []Secret) *keyring {
 	return &keyring{secrets: secrets, macs: make(map[purpose][]*macPool)}
 }
 
@@ -117,8 +117,8 @@ func (r *keyring) pools(p purpose) []*macPool {
 	}
 	pools = make([]*macPool, len(r.secrets))
 	for i, s := range r.secrets {
-		if s != "" {
-			pools[i] = newMACPool(p, s)
+		if !s.IsZero() {
+			pools[i] = newMACPool(p, s.Reveal())
 		}
 	}
 	r.mu.Lock()

@@ -66,11 +66,15 @@ type Keys struct {
 // NewKeys makes Keys of SECRET_KEY and SECRET_KEY_FALLBACKS: secret signs, each of them verifies. A key
 // that is empty verifies nothing.
 func NewKeys(secret string, fallbacks ...string) Keys {
-	return Keys{newKeyring(append([]string{secret}, fallbacks...))}
+	secrets := []Secret{NewSecret(secret)}
+	for _, f := range fallbacks {
+		secrets = append(secrets, NewSecret(f))
+	}
+	return Keys{newKeyring(secrets)}
 }
 
 // IsZero reports whether there is no key to sign with.
-func (k Keys) IsZero() bool { return k.ring == nil || k.ring.secrets[0] == "" }
+func (k Keys) IsZero() bool { return k.ring == nil || k.ring.secrets[0].IsZero() }
 
 // String implements fmt.Stringer; it does not reveal.
 func (k Keys) String() string { return masked }

@@ -105,10 +105,10 @@ var rewritten = exceptions{
 func TestDecodeVectors(t *testing.T) {
 	for _, file := range []string{"sessions_db.json", "tampered.json"} {
 		for _, v := range vectors[sessionInput, sessionExpect](t, file, "") {
+			if strings.HasPrefix(v.Name, "legacy_pickle/") {
+				continue // TestDecodePickles has these
+			}
 			t.Run(file+"/"+v.Name, func(t *testing.T) {
-				if strings.HasPrefix(v.Name, "legacy_pickle/") {
-					t.Skip("TestDecodePickles has these")
-				}
 				d, err := decodeVector(t, v)
 				switch {
 				case err != nil && !isRefusal(err):

@@ -54,10 +54,10 @@ func parseSession(text string) (SessionData, error) {
 	if wide {
 		return parseSession(escapeLatin1(text))
 	}
-	if !d.canonical() {
+	if d = d.indexed(); d != nil && !d.canonical() {
 		d = buildDict(d.unique())
 	}
-	return SessionData{d.indexed()}, nil
+	return SessionData{d}, nil
 }
 
 // scanDict finds the pairs of a dict as they stand in text, equal keys and all.
@@ -115,14 +115,13 @@ func (d *sessionDict) canonical() bool {
 		}
 		at = p.valueEnd + 1
 	}
-	end := max(at, 2)
-	return int(end) == len(d.text) && !d.repeats()
+	return int(at) == len(d.text) && !d.repeats()
 }
 
 // repeats reports whether a key is there twice.
 func (d *sessionDict) repeats() bool {
-	if len(d.pairs) > indexedFrom {
-		return len(d.byKey()) != len(d.pairs)
+	if d.index != nil {
+		return len(d.index) != len(d.pairs)
 	}
 	for i := range d.pairs {
 		if d.findAmong(d.key(i), i) >= 0 {
