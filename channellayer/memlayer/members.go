@@ -9,9 +9,9 @@ import (
 type plainMembers struct {
 	lifetime time.Duration
 
-	mu     sync.Mutex                      // guards the fields below
-	groups map[string]map[string]time.Time // group → channel → when the membership ends
-	adds   int                             // since the last sweep
+	mu      sync.Mutex                      // guards the fields below
+	groups  map[string]map[string]time.Time // group → channel → when the membership ends
+	sweepIn int                             // how many adds come before the next sweep
 }
 
 func newPlainMembers(lifetime time.Duration) *plainMembers {
@@ -22,7 +22,7 @@ func newPlainMembers(lifetime time.Duration) *plainMembers {
 func (p *plainMembers) add(group, channel string, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.adds++; p.adds > len(p.groups) {
+	if p.sweepIn--; p.sweepIn < 0 {
 		p.sweepLocked(now)
 	}
 	members := p.groups[group]
@@ -54,12 +54,13 @@ func (p *plainMembers) of(group string, now time.Time) []string {
 	return channels
 }
 
-// sweepLocked ends what has lasted its time. It comes after as many adds as there are groups, so that
-// it costs each add little.
+// sweepLocked ends what has lasted its time. The next one comes after as many adds as it leaves memberships, so
+// that it costs each add little.
 func (p *plainMembers) sweepLocked(now time.Time) {
-	p.adds = 0
+	p.sweepIn = 0
 	for group := range p.groups {
 		p.endLocked(group, now)
+		p.sweepIn += len(p.groups[group])
 	}
 }
 

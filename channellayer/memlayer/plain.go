@@ -14,7 +14,7 @@ import (
 type plainChannels struct {
 	mu        sync.Mutex // guards the fields below, and those of the mailboxes
 	mailboxes map[string]*mailbox
-	puts      int // since the last sweep
+	sweepIn   int // how many puts come before the next sweep
 	stale     int // events that were dropped
 }
 
@@ -38,7 +38,7 @@ func (p *plainChannels) put(channel string, d *channellayer.Delivery, capacity i
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	if p.puts++; p.puts > len(p.mailboxes) {
+	if p.sweepIn--; p.sweepIn < 0 {
 		p.sweepLocked(now)
 	}
 	m := p.mailboxLocked(channel)
@@ -118,15 +118,15 @@ func (p *plainChannels) staleCount() int {
 	return p.stale
 }
 
-// sweepLocked drops what is stale everywhere. It comes after as many puts as there are mailboxes, so that it
-// costs each put little, and forgotten mailboxes do not gather.
+// sweepLocked drops what is stale everywhere. The next one comes after as many puts as it leaves mailboxes, so
+// that it costs each put little, and forgotten mailboxes do not gather.
 func (p *plainChannels) sweepLocked(now time.Time) {
-	p.puts = 0
 	for name, m := range p.mailboxes {
 		if p.dropStaleLocked(m, now); len(m.waiting) == 0 && m.listeners == 0 {
 			delete(p.mailboxes, name)
 		}
 	}
+	p.sweepIn = len(p.mailboxes)
 }
 
 // dropStaleLocked drops what is stale in one mailbox. Events wait in the order in which they become stale.
