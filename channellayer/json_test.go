@@ -143,6 +143,9 @@ func FuzzParseJSON(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
+	for _, a := range readPython(f).Texts {
+		f.Add([]byte(a.Compact))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v, err := channellayer.ParseJSON(data)
 		var reference any

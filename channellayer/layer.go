@@ -30,8 +30,12 @@ var (
 	ErrClosed = errors.New("channellayer: layer is closed")
 )
 
-// A Layer is this process's end of a channel layer. Its methods may be called concurrently. An Event that
-// was handed to a Layer belongs to all its receivers: nobody changes it any more.
+// A Layer is this process's end of a channel layer. Its methods may be called concurrently. An Event may be
+// changed by its sender once the method has returned; what comes out of a Layer belongs to all its receivers,
+// and nobody changes it.
+//
+// A name that breaks the rules is refused with an error that wraps [ErrInvalidName], an event that does with
+// [ErrInvalidEvent]. A ctx that is done already stops every method.
 //
 // Python: channels.layers.BaseChannelLayer, where new_channel and receive are one: here whoever opens a
 // channel says at once who takes its events.
@@ -44,10 +48,11 @@ type Layer interface {
 	CloseChannel(name string)
 
 	// Send puts e on a channel, here or in another process. It returns ErrFull where the channel is over
-	// its capacity.
+	// its capacity. An event for a process's channel that is not open any more is lost, without an error.
 	Send(ctx context.Context, channel string, e Event) error
 
-	// GroupAdd makes a channel a member of a group; one that is a member already stays one.
+	// GroupAdd makes a channel a member of a group; one that is a member already stays one. It may return
+	// ErrNoChannel for a channel of this process that is not open.
 	GroupAdd(ctx context.Context, group, channel string) error
 
 	// GroupDiscard ends a membership; to end one that does not exist is no error.

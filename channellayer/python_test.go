@@ -29,7 +29,7 @@ type pythonAnswers struct {
 	}
 }
 
-func readPython(t *testing.T) pythonAnswers {
+func readPython(t testing.TB) pythonAnswers {
 	t.Helper()
 	data, err := os.ReadFile("testdata/python.json")
 	if err != nil {
