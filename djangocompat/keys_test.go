@@ -82,7 +82,8 @@ func TestEmptyKeysVerifyNothing(t *testing.T) {
 		checkVerdict(t, djangocompat.VerifySessionAuthHash(keys, "p", ""), djangocompat.HashWrong)
 	}
 	forged := fmt.Sprintf("%x", djangocompat.SaltedHMAC(
-		"django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash", "p", "", djangocompat.SHA256))
+		"django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash", "p", "", djangocompat.SHA256,
+	))
 	checkVerdict(t, djangocompat.VerifySessionAuthHash(djangocompat.NewKeys("k", ""), "p", forged), djangocompat.HashWrong)
 }
 

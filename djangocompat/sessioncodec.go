@@ -32,10 +32,10 @@ type SessionCodec struct {
 	Now func() time.Time
 }
 
-func (c SessionCodec) signer() *TimestampSigner {
+func (c SessionCodec) signer() TimestampSigner {
 	cfg := SignerConfig{Salt: c.Salt, AcceptSHA1: c.AcceptSHA1, MaxSize: c.MaxSize, Now: c.Now}
 	cfg = cfg.withDefaults(defaultSessionSalt)
-	return &TimestampSigner{&Signer{c.Keys, cfg, purpose{"", cfg.Salt, "signer", SHA256}}}
+	return TimestampSigner{Signer{c.Keys, cfg, purpose{"", cfg.Salt, "signer", SHA256}}}
 }
 
 // Decode returns the data in text. An error says why there is none, for counting: ErrBadSignature,
@@ -145,5 +145,6 @@ func (c SessionCodec) EncodeBytes(data []byte) (string, error) {
 	if c.Keys.IsZero() {
 		return "", ErrNoKey
 	}
-	return c.signer().SignBytes(data, Compress), nil
+	s := c.signer()
+	return s.SignBytes(data, Compress), nil
 }

@@ -12,7 +12,7 @@ const forever = time.Duration(math.MaxInt64)
 // TimestampSigner signs text together with the time. It may be used concurrently.
 // Python: django.core.signing.TimestampSigner.
 type TimestampSigner struct {
-	signer *Signer
+	signer Signer
 }
 
 // NewTimestampSigner makes a TimestampSigner. It refuses what NewSigner refuses.
@@ -32,7 +32,7 @@ func newTimestampSigner(keys Keys, prefix string, cfg SignerConfig) (*TimestampS
 	if err != nil {
 		return nil, err
 	}
-	return &TimestampSigner{s}, nil
+	return &TimestampSigner{*s}, nil
 }
 
 // Sign appends the time and a signature to value.

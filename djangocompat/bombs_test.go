@@ -1,0 +1,147 @@
+package djangocompat_test
+
+import (
+	"bytes"
+	"compress/zlib"
+	"encoding/base64"
+	"errors"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/belleville/belleville/djangocompat"
+)
+
+// bomb returns a rightly signed session of a dict with a text of n characters.
+func bomb(tb testing.TB, codec djangocompat.SessionCodec, n int64) string {
+	tb.Helper()
+	var buf bytes.Buffer
+	w := zlib.NewWriter(&buf)
+	zeros := io.LimitReader(zeroReader{}, n)
+	if _, err := io.Copy(w, io.MultiReader(strings.NewReader(`{"a":"`), zeros, strings.NewReader(`"}`))); err != nil {
+		tb.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	signer, err := djangocompat.NewTimestampSigner(codec.Keys, djangocompat.SignerConfig{Salt: "django.contrib.sessions.SessionStore"})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return signer.Sign("." + base64.RawURLEncoding.EncodeToString(buf.Bytes()))
+}
+
+type zeroReader struct{}
+
+func (zeroReader) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = '0'
+	}
+	return len(p), nil
+}
+
+// allocated returns how many bytes f allocates.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+func TestDecodeBombs(t *testing.T) {
+	codec := djangocompat.SessionCodec{Keys: djangocompat.NewKeys("k")}
+	for _, size := range []int64{1 << 20, 16 << 20, 100 << 20} {
+		text := bomb(t, codec, size)
+		var err error
+		n := allocated(func() { _, err = codec.Decode(text) })
+		if !errors.Is(err, djangocompat.ErrTooLarge) {
+			t.Errorf("%d bytes: Decode: %v, want ErrTooLarge", size, err)
+		}
+		if n > 5<<20 {
+			t.Errorf("%d bytes: Decode allocates %d bytes, want 5 MiB at most", size, n)
+		}
+		small := codec
+		small.MaxSize = 4096
+		n = allocated(func() { _, err = small.Decode(text) })
+		if !errors.Is(err, djangocompat.ErrTooLarge) || n > 1<<20 {
+			t.Errorf("%d bytes, limit 4096: %v, %d bytes allocated, want ErrTooLarge and 1 MiB at most", size, err, n)
+		}
+	}
+}
+
+func TestDecodeLimit(t *testing.T) {
+	const size = 1000
+	value := strings.Repeat("0", size-len(`{"a":""}`))
+	d := with(t, djangocompat.SessionData{}, "a", value)
+	random := with(t, djangocompat.SessionData{}, "a", djangocompat.NewSessionKey()[:20])
+	tests := []struct {
+		name  string
+		data  djangocompat.SessionData
+		limit int
+		want  error
+	}{
+		{"inflated, at the limit", d, size, nil},
+		{"inflated, one over it", d, size - 1, djangocompat.ErrTooLarge},
+		{"not deflated, at the limit", random, len(random.JSON()), nil},
+		{"not deflated, one over it", random, len(random.JSON()) - 1, djangocompat.ErrTooLarge},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			codec := djangocompat.SessionCodec{Keys: djangocompat.NewKeys("k"), MaxSize: tt.limit}
+			text, err := codec.Encode(tt.data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := codec.Decode(text); !errors.Is(err, tt.want) || err == nil && !got.Equal(tt.data) {
+				t.Errorf("Decode = %s, %v, want error %v", got.JSON(), err, tt.want)
+			}
+		})
+	}
+}
+
+// A text far beyond what the limit allows is not even hashed.
+func TestDecodeHugeText(t *testing.T) {
+	codec := djangocompat.SessionCodec{Keys: djangocompat.NewKeys("k")}
+	text := strings.Repeat("a", 50<<20)
+	var err error
+	n := allocated(func() { _, err = codec.Decode(text) })
+	if !errors.Is(err, djangocompat.ErrTooLarge) || n > 1<<16 {
+		t.Errorf("Decode: %v, %d bytes allocated, want ErrTooLarge and nearly none", err, n)
+	}
+}
+
+// One character changed anywhere in a signed text must not verify.
+func TestDecodeRefusesEveryChange(t *testing.T) {
+	codec := djangocompat.SessionCodec{Keys: djangocompat.NewKeys("k")}
+	text, err := codec.Encode(parse(t, `{"_auth_user_id":"1","b":[1,2,3]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range text {
+		for _, c := range []byte("A_-:.=\x00") {
+			if text[i] == c {
+				continue
+			}
+			changed := text[:i] + string(c) + text[i+1:]
+			if d, err := codec.Decode(changed); !errors.Is(err, djangocompat.ErrBadSignature) {
+				t.Errorf("Decode with character %d changed to %q = %s, %v, want ErrBadSignature", i, c, d.JSON(), err)
+			}
+		}
+	}
+}
+
+func TestDecodeCookie(t *testing.T) {
+	codec := djangocompat.SessionCodec{Keys: djangocompat.NewKeys("k"), Salt: "django.contrib.sessions.backends.signed_cookies"}
+	text, err := codec.Encode(parse(t, `{"a":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := codec.DecodeMaxAge(text, 60e9); err != nil {
+		t.Errorf("a fresh cookie: %v", err)
+	}
+	if _, err := codec.DecodeMaxAge(text, -1); !errors.Is(err, djangocompat.ErrSignatureExpired) {
+		t.Errorf("a cookie that is too old: %v, want ErrSignatureExpired", err)
+	}
+}
