@@ -16,9 +16,9 @@ var ErrInvalidJSON = errors.New("channellayer: invalid JSON")
 // and exponent is an int64, or, where that is too small for it, what JavaScript reads: the nearest
 // float64. Other numbers are float64. Of equal keys the last one wins; half a surrogate pair becomes U+FFFD.
 //
-// Refused is what is no JSON by RFC 8259 or no UTF-8, a number beyond float64, and what would be too deep or
-// large for an Event. A list counts for one of its values and an object for objectCost, so that
-// the memory that ParseJSON takes is within some tens of megabytes whatever the text.
+// Refused is what is no JSON by RFC 8259 or no UTF-8, a number beyond float64, and what would be deeper than
+// [MaxDepth] or larger than [MaxElements]. An object counts for sixteen values more than it holds, which is what it
+// takes in memory, so that ParseJSON allocates less than 64 MiB whatever a text of a megabyte holds.
 func ParseJSON(data []byte) (any, error) {
 	p := parser{data: data, left: MaxElements}
 	return p.document(1)

@@ -47,15 +47,44 @@ type self struct {
 	Next *self  `json:"next,omitempty"`
 }
 
-// TestValueOfAsInJSON checks that ValueOf sees in a Go value what encoding/json sees.
-func TestValueOfAsInJSON(t *testing.T) {
+// goValue is a Go value of which ValueOf makes what encoding/json makes.
+type goValue struct {
+	name string
+	v    any
+}
+
+func checkAsInJSON(t *testing.T, tests []goValue) {
+	t.Helper()
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := channellayer.ValueOf(tt.v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := json.Marshal(tt.v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want, again any
+			if err := json.Unmarshal(text, &want); err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(channellayer.AppendJSON(nil, got), &again); err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(again, want) {
+				t.Errorf("got %s, encoding/json %s", channellayer.AppendJSON(nil, got), text)
+			}
+			if err := (channellayer.Event{"type": "x", "v": got}).Check(); err != nil {
+				t.Errorf("got no value of an event: %v", err)
+			}
+		})
+	}
+}
+
+func TestValueOfTags(t *testing.T) {
 	seven := 7
-	var nothing error
-	stamp := time.Date(2024, 2, 29, 12, 0, 0, 5, time.UTC)
-	tests := []struct {
-		name string
-		v    any
-	}{
+	checkAsInJSON(t, []goValue{
 		{"names, and - for none", struct {
 			A int `json:"a"`
 			B int `json:"-"`
@@ -88,6 +117,11 @@ func TestValueOfAsInJSON(t *testing.T) {
 			P *int    `json:"p,string"`
 			N *int    `json:"n,string"`
 		}{I: 1 << 60, F: 1.5, B: true, P: &seven}},
+	})
+}
+
+func TestValueOfEmbedded(t *testing.T) {
+	checkAsInJSON(t, []goValue{
 		{"an embedded struct lends its fields", struct {
 			base
 			Name string `json:"name"`
@@ -116,6 +150,14 @@ func TestValueOfAsInJSON(t *testing.T) {
 			color
 			Duration time.Duration
 		}{1, 2}},
+	})
+}
+
+func TestValueOfTypes(t *testing.T) {
+	seven := 7
+	var nothing error
+	stamp := time.Date(2024, 2, 29, 12, 0, 0, 5, time.UTC)
+	checkAsInJSON(t, []goValue{
 		{"times are text", map[string]any{"t": stamp, "p": &stamp}},
 		{"MarshalText on a pointer counts where there is one", struct {
 			P *pointerMarshaler
@@ -133,32 +175,7 @@ func TestValueOfAsInJSON(t *testing.T) {
 		{"a chain of pointers", self{"a", &self{"b", &self{"c", nil}}}},
 		{"interfaces within", []any{any(any(&seven)), fmt.Stringer(time.Second)}},
 		{"bytes are base64 there", [][]byte{[]byte("abc"), {}}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			got, err := channellayer.ValueOf(tt.v)
-			if err != nil {
-				t.Fatal(err)
-			}
-			text, err := json.Marshal(tt.v)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var want, again any
-			if err := json.Unmarshal(text, &want); err != nil {
-				t.Fatal(err)
-			}
-			if err := json.Unmarshal(channellayer.AppendJSON(nil, got), &again); err != nil {
-				t.Fatal(err)
-			}
-			if !reflect.DeepEqual(again, want) {
-				t.Errorf("got %s, encoding/json %s", channellayer.AppendJSON(nil, got), text)
-			}
-			if err := (channellayer.Event{"type": "x", "v": got}).Check(); err != nil {
-				t.Errorf("got no value of an event: %v", err)
-			}
-		})
-	}
+	})
 }
 
 // oddTags returns a struct whose tags no checker of sources lets pass.
