@@ -32,11 +32,11 @@ type Tagged struct {
 
 type pointerMarshaler struct{ n int }
 
-func (p *pointerMarshaler) MarshalText() ([]byte, error) { return []byte(fmt.Sprint("no ", p.n)), nil }
+func (p *pointerMarshaler) MarshalText() ([]byte, error) { return fmt.Append(nil, "no ", p.n), nil }
 
 type color int
 
-func (c color) MarshalText() ([]byte, error) { return []byte(fmt.Sprint("color ", int(c))), nil }
+func (c color) MarshalText() ([]byte, error) { return fmt.Append(nil, "color ", int(c)), nil }
 
 type failing struct{}
 
@@ -99,7 +99,7 @@ func TestValueOfTags(t *testing.T) {
 			M map[string]int `json:"m,omitempty"`
 			P *int           `json:"p,omitempty"`
 			A [0]int         `json:"a,omitempty"`
-			T struct{}       `json:"t,omitempty"`
+			T struct{}       `json:"t"`
 			E error          `json:"e,omitempty"`
 			F float64        `json:"f,omitempty"`
 			B bool           `json:"b,omitempty"`

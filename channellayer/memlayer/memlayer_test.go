@@ -213,11 +213,12 @@ func gather(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 	values := make(map[string]float64)
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
-			name := family.GetName()
+			var name strings.Builder
+			name.WriteString(family.GetName())
 			for _, label := range m.GetLabel() {
-				name += " " + label.GetName() + "=" + label.GetValue()
+				name.WriteString(" " + label.GetName() + "=" + label.GetValue())
 			}
-			values[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			values[name.String()] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
 		}
 	}
 	return values
