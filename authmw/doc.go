@@ -1,0 +1,14 @@
+// Package authmw knows who connects, as Channels' middleware does: cookie, session, user, origin.
+//
+// Start with [Stack], which wraps an Application so that its Scope has the visitor's cookies, session and
+// user, and [AllowedHosts] around that, which refuses the pages of other sites before anybody is looked up:
+//
+//	app = authmw.Stack(app, store, authmw.Config{})
+//	app = authmw.AllowedHosts(app, hosts)
+//
+// [Require] lets only some visitors through. Custom authentication is an ordinary middleware: an
+// Application that completes a clone of the Scope for the one that it wraps.
+//
+// A database that cannot say who somebody is makes nobody anonymous: the client is answered 503 with
+// Retry-After. Nothing here changes a session or sets a cookie.
+package authmw

@@ -1,0 +1,197 @@
+package authmw
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/djangocompat"
+	"github.com/belleville/belleville/sessionstore"
+)
+
+// A Store knows sessions and users, as [*sessionstore.Store] does. An error that is
+// [sessionstore.ErrUnavailable] means that it cannot say now.
+type Store interface {
+	// Load returns the session of a cookie; an empty one if there is none.
+	Load(ctx context.Context, key string) (*djangocompat.Session, error)
+	// User returns the user who is logged in with a session; AnonymousUser if nobody is.
+	User(ctx context.Context, s *djangocompat.Session) (*djangocompat.User, error)
+}
+
+// Config says how visitors are recognised. The zero Config is a good one.
+type Config struct {
+	// CookieName is SESSION_COOKIE_NAME. Default: "sessionid".
+	CookieName string
+	// RefuseTossed answers 400 to a client that sends two different session cookies. One of them may have
+	// been set by another site under the same domain. Otherwise the last one counts, as in Django.
+	RefuseTossed bool
+	// RetryAfter is the longest time after which a client that was answered 503 is asked to come again.
+	// Each is told another time. Default: 5 s.
+	RetryAfter time.Duration
+	// Registerer takes the metrics. Default: none.
+	Registerer prometheus.Registerer
+}
+
+func (c Config) withDefaults() Config {
+	if c.CookieName == "" {
+		c.CookieName = "sessionid"
+	}
+	if c.RetryAfter == 0 {
+		c.RetryAfter = 5 * time.Second
+	}
+	return c
+}
+
+// ErrNoCookies and ErrNoSession mean that a middleware is inside of the one that it needs.
+var (
+	ErrNoCookies = errors.New("authmw: Sessions needs Cookies around it")
+	ErrNoSession = errors.New("authmw: Auth needs Sessions around it")
+)
+
+// A step completes a Scope that is its own, or refuses the client.
+type step func(ctx context.Context, s *consumers.Scope) error
+
+// around wraps app: its Scope is completed by the steps.
+func around(app consumers.Application, steps ...step) consumers.Application {
+	return consumers.ApplicationFunc(func(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
+		s = s.Clone()
+		for _, complete := range steps {
+			if err := complete(ctx, s); err != nil {
+				return nil, err
+			}
+		}
+		return app.Open(ctx, s)
+	})
+}
+
+// Cookies wraps an Application: its Scope has the cookies. Several Cookie headers are one. A header that is
+// larger than a browser makes it is answered 431. Python: channels.sessions.CookieMiddleware.
+func Cookies(app consumers.Application) consumers.Application { return around(app, addCookies) }
+
+// Sessions wraps an Application: its Scope has the visitor's session. It needs Cookies around it, and does
+// nothing if there is a session already. A visitor without a session cookie is not looked up.
+// Python: channels.sessions.SessionMiddleware.
+func Sessions(app consumers.Application, store Store, cfg Config) consumers.Application {
+	return around(app, newRecogniser(store, cfg).addSession)
+}
+
+// Auth wraps an Application: its Scope has the user who is logged in with the session, or AnonymousUser. It
+// needs Sessions around it. Python: channels.auth.AuthMiddleware.
+func Auth(app consumers.Application, store Store) consumers.Application {
+	return around(app, newRecogniser(store, Config{}).addUser)
+}
+
+// Stack wraps an Application in Cookies, Sessions and Auth. Python: channels.auth.AuthMiddlewareStack.
+func Stack(app consumers.Application, store Store, cfg Config) consumers.Application {
+	r := newRecogniser(store, cfg)
+	timed := func(ctx context.Context, s *consumers.Scope) error {
+		began := time.Now()
+		err := r.addSession(ctx, s)
+		if err == nil {
+			err = r.addUser(ctx, s)
+		}
+		r.metrics.seconds.Observe(time.Since(began).Seconds())
+		return err
+	}
+	return around(app, addCookies, timed)
+}
+
+// recogniser finds out who visitors are.
+type recogniser struct {
+	store   Store
+	cfg     Config
+	metrics *metrics
+}
+
+func newRecogniser(store Store, cfg Config) *recogniser {
+	return &recogniser{store, cfg.withDefaults(), newMetrics(cfg.Registerer)}
+}
+
+func addCookies(_ context.Context, s *consumers.Scope) error {
+	var err error
+	if s.Cookies, err = djangocompat.ParseCookie(cookieHeader(s.Header)); err != nil {
+		return &consumers.Denial{Status: http.StatusRequestHeaderFieldsTooLarge}
+	}
+	return nil
+}
+
+// cookieHeader returns the Cookie headers as one, in memory of its own: the cookies live longer than the
+// request.
+func cookieHeader(h consumers.Header) string {
+	var b strings.Builder
+	for v := range h.Values("cookie") {
+		if b.Len() > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(v)
+	}
+	return b.String()
+}
+
+func (r *recogniser) addSession(ctx context.Context, s *consumers.Scope) error {
+	if s.Session != nil {
+		return nil
+	}
+	if s.Cookies == nil {
+		return ErrNoCookies
+	}
+	if tossed(s.Header, r.cfg.CookieName) {
+		r.metrics.tossed.Inc()
+		if r.cfg.RefuseTossed {
+			return &consumers.Denial{Status: http.StatusBadRequest}
+		}
+	}
+	session, err := r.store.Load(ctx, s.Cookies[r.cfg.CookieName])
+	if err != nil {
+		return r.refusal(err)
+	}
+	s.Session = session
+	return nil
+}
+
+// tossed reports whether a request has two different cookies of one name.
+func tossed(h consumers.Header, name string) bool {
+	var first string
+	seen := false
+	for header := range h.Values("cookie") {
+		for v := range djangocompat.CookieValues(header, name) {
+			if seen && v != first {
+				return true
+			}
+			first, seen = v, true
+		}
+	}
+	return false
+}
+
+func (r *recogniser) addUser(ctx context.Context, s *consumers.Scope) error {
+	if s.Session == nil {
+		return ErrNoSession
+	}
+	user, err := r.store.User(ctx, s.Session)
+	if err != nil {
+		return r.refusal(err)
+	}
+	s.User = user
+	r.metrics.recognised(user)
+	return nil
+}
+
+// refusal is the answer to a client whom the store cannot know now.
+func (r *recogniser) refusal(err error) error {
+	r.metrics.results.WithLabelValues(resultUnavailable).Inc()
+	if !errors.Is(err, sessionstore.ErrUnavailable) {
+		return fmt.Errorf("recognise visitor: %w", err)
+	}
+	seconds := 1 + rand.N(max(1, int64(r.cfg.RetryAfter/time.Second)))
+	header := http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}}
+	return &consumers.Denial{Status: http.StatusServiceUnavailable, Header: header}
+}
