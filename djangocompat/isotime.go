@@ -16,7 +16,9 @@ func formatISO(t time.Time) string {
 }
 
 // parseISO reads what Python's datetime.fromisoformat reads since 3.11: a calendar or week date, then one
-// character of any kind and a time; digits in groups with or without separators; a zone, or loc.
+// character of any kind and a time; digits in groups with or without separators; a zone, or loc. Stray
+// digits that CPython overlooks are refused, and the fraction of a second that an offset may have is left
+// out: isoformat writes neither for any real zone.
 func parseISO(text string, loc *time.Location) (time.Time, bool) {
 	p := isoParser{rest: text}
 	year, month, day := p.date()

@@ -11,7 +11,7 @@ import (
 // ASCII: there may be space around it, a sign, one underscore between two digits, and the decimal digits
 // of any script. Python refuses to read more than maxIntDigits decimal ones.
 func pythonDigits(text string, base int) (digits string, negative, ok bool) {
-	text = strings.TrimFunc(text, isPythonSpace)
+	text = strings.TrimFunc(text, unicode.IsSpace)
 	if text != "" && (text[0] == '+' || text[0] == '-') {
 		negative = text[0] == '-'
 		text = text[1:]
@@ -63,9 +63,6 @@ func decimalValue(r rune) byte {
 	}
 	return 0
 }
-
-// isPythonSpace is str.isspace.
-func isPythonSpace(r rune) bool { return unicode.IsSpace(r) || 0x1C <= r && r <= 0x1F }
 
 // truncate is Python's int(float) where it fits.
 func truncate(f float64) (int64, bool) {
