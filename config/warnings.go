@@ -1,0 +1,27 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// Warnings returns what is possible but hardly meant, each in a line that begins with the key.
+func (c *Config) Warnings() []string {
+	d := c.Django
+	var lines []string
+	warn := func(line string, when bool) {
+		if when {
+			lines = append(lines, line)
+		}
+	}
+	warn("routes: there are none, so every path is answered with 404", len(c.Routes) == 0)
+	warn("django.debug: it is true, which is for development", d.Debug)
+	warn(`django.allowed_origins: "*" lets the pages of any site connect with a visitor's login`,
+		slices.Contains(d.AllowedOrigins, "*"))
+	warn(`django.allowed_hosts: "*" lets the pages of any site connect with a visitor's login; name the site in django.allowed_origins`,
+		slices.Contains(d.AllowedHosts, "*") && len(d.AllowedOrigins) == 0)
+	warn("django.secret_key: Django made it for development", !d.Debug && strings.HasPrefix(d.SecretKey.Reveal(), "django-insecure-"))
+	warn("admin_listen: other machines reach it, and it asks nobody who he is", c.AdminListen != "" && !loopback(c.AdminListen))
+	warn("debug_listen: other machines reach it, and a profile holds secrets", c.DebugListen != "" && !loopback(c.DebugListen))
+	return lines
+}
