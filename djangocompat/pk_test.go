@@ -11,83 +11,104 @@ import (
 	"github.com/belleville/belleville/djangocompat"
 )
 
-// The expected values are those of auth_hash.json's get_user/id_… cases, and of Python's int and UUID.
-func TestPKFrom(t *testing.T) {
-	const uuid = "f8518609-1f2e-4d3c-8b5a-502601e36525"
-	beyond, _ := new(big.Int).SetString("1180591620717411303424", 10)
-	tests := []struct {
-		name string
-		kind djangocompat.PKKind
-		v    any
-		want string // "" if it is none
-	}{
-		{"text", djangocompat.PKInt, "659", "659"},
-		{"space around", djangocompat.PKInt, " 659 ", "659"},
-		{"a line feed", djangocompat.PKInt, "659\n", "659"},
-		{"space of other kinds", djangocompat.PKInt, "\u2003\v659\u00a0", "659"},
-		{"a plus", djangocompat.PKInt, "+659", "659"},
-		{"a minus", djangocompat.PKInt, "-1", "-1"},
-		{"an underscore between digits", djangocompat.PKInt, "6_59", "659"},
-		{"leading zeros", djangocompat.PKInt, "000659", "659"},
-		{"full-width digits", djangocompat.PKInt, "６５９", "659"},
-		{"Arabic digits", djangocompat.PKInt, "٦٥٩", "659"},
-		{"mathematical digits", djangocompat.PKInt, "𝟔𝟝𝟿", "659"},
-		{"the largest", djangocompat.PKInt, "9223372036854775807", "9223372036854775807"},
-		{"one more is no column's", djangocompat.PKInt, "9223372036854775808", ""},
-		{"a separator character is no space", djangocompat.PKInt, "659\x1f", ""},
-		{"two underscores", djangocompat.PKInt, "6__59", ""},
-		{"an underscore at the front", djangocompat.PKInt, "_659", ""},
-		{"an underscore at the end", djangocompat.PKInt, "659_", ""},
-		{"space behind the sign", djangocompat.PKInt, "+ 659", ""},
-		{"nothing", djangocompat.PKInt, "", ""},
-		{"a sign alone", djangocompat.PKInt, "-", ""},
-		{"a word", djangocompat.PKInt, "ann", ""},
-		{"a float's text", djangocompat.PKInt, "659.0", ""},
-		{"hexadecimal", djangocompat.PKInt, "0x293", ""},
-		{"a NUL", djangocompat.PKInt, "659\x00", ""},
-		{"a superscript is no decimal digit", djangocompat.PKInt, "²", ""},
-		{"an int", djangocompat.PKInt, int64(659), "659"},
-		{"a float is cut", djangocompat.PKInt, 659.9, "659"},
-		{"True", djangocompat.PKInt, true, "1"},
-		{"False", djangocompat.PKInt, false, "0"},
-		{"None", djangocompat.PKInt, nil, ""},
-		{"an int beyond the column", djangocompat.PKInt, beyond, ""},
-		{"infinity", djangocompat.PKInt, math.Inf(1), ""},
-		{"NaN", djangocompat.PKInt, math.NaN(), ""},
-		{"a list", djangocompat.PKInt, []any{int64(659)}, ""},
-		{"text is text", djangocompat.PKText, " ann ", " ann "},
-		{"an int as text", djangocompat.PKText, int64(5), "5"},
-		{"a large int as text", djangocompat.PKText, beyond, beyond.String()},
-		{"True as text", djangocompat.PKText, true, "True"},
-		{"None as text", djangocompat.PKText, nil, ""},
-		{"a UUID", djangocompat.PKUUID, uuid, uuid},
-		{"without dashes, as in SQLite", djangocompat.PKUUID, strings.ReplaceAll(uuid, "-", ""), uuid},
-		{"in capitals and braces", djangocompat.PKUUID, "{" + strings.ToUpper(uuid) + "}", uuid},
-		{"a URN", djangocompat.PKUUID, "urn:uuid:" + uuid, uuid},
-		{"dashes anywhere", djangocompat.PKUUID, "f-8518609-1f2e4d3c-8b5a-502601e36525-", uuid},
-		{"an int as a UUID", djangocompat.PKUUID, int64(255), "00000000-0000-0000-0000-0000000000ff"},
-		{"a large int as a UUID", djangocompat.PKUUID, beyond, "00000000-0000-0040-0000-000000000000"},
-		{"31 digits", djangocompat.PKUUID, uuid[1:], ""},
-		{"33 digits", djangocompat.PKUUID, uuid + "0", ""},
-		{"a letter beyond f", djangocompat.PKUUID, "g" + uuid[1:], ""},
-		{"a negative int as a UUID", djangocompat.PKUUID, int64(-1), ""},
-		{"a long text", djangocompat.PKUUID, strings.Repeat("-", 1<<20) + uuid, ""},
-		{"no kind", djangocompat.PKNone, "1", ""},
-	}
+type pkCase struct {
+	name string
+	v    any
+	want string // "" if it is none
+}
+
+func checkPKFrom(t *testing.T, kind djangocompat.PKKind, tests []pkCase) {
+	t.Helper()
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := djangocompat.PKFrom(tt.kind, tt.v)
+			got, err := djangocompat.PKFrom(kind, tt.v)
 			if tt.want == "" {
 				if !errors.Is(err, djangocompat.ErrBadPK) || !got.IsZero() {
 					t.Errorf("PKFrom = %q, %v, want ErrBadPK", got, err)
 				}
 				return
 			}
-			if err != nil || got.String() != tt.want || got.Kind() != tt.kind {
+			if err != nil || got.String() != tt.want || got.Kind() != kind {
 				t.Errorf("PKFrom = %q, %v, want %q", got, err, tt.want)
 			}
 		})
 	}
+}
+
+// beyond is 2 to the power of 70.
+func beyond() *big.Int { return new(big.Int).Lsh(big.NewInt(1), 70) }
+
+// The expected values are those of auth_hash.json's get_user/id_… cases, and of Python's int.
+func TestPKFromInt(t *testing.T) {
+	checkPKFrom(t, djangocompat.PKInt, []pkCase{
+		{"text", "659", "659"},
+		{"space around", " 659 ", "659"},
+		{"a line feed", "659\n", "659"},
+		{"space of other kinds", "\u2003\v659\u00a0", "659"},
+		{"a plus", "+659", "659"},
+		{"a minus", "-1", "-1"},
+		{"an underscore between digits", "6_59", "659"},
+		{"leading zeros", "000659", "659"},
+		{"full-width digits", "６５９", "659"},
+		{"Arabic digits", "٦٥٩", "659"},
+		{"mathematical digits", "𝟔𝟝𝟿", "659"},
+		{"the largest", "9223372036854775807", "9223372036854775807"},
+		{"one more is no column's", "9223372036854775808", ""},
+		{"a separator character is no space", "659\x1f", ""},
+		{"two underscores", "6__59", ""},
+		{"an underscore at the front", "_659", ""},
+		{"an underscore at the end", "659_", ""},
+		{"space behind the sign", "+ 659", ""},
+		{"nothing", "", ""},
+		{"a sign alone", "-", ""},
+		{"a word", "ann", ""},
+		{"a float's text", "659.0", ""},
+		{"hexadecimal", "0x293", ""},
+		{"a NUL", "659\x00", ""},
+		{"a superscript is no decimal digit", "²", ""},
+		{"an int", int64(659), "659"},
+		{"a float is cut", 659.9, "659"},
+		{"True", true, "1"},
+		{"False", false, "0"},
+		{"None", nil, ""},
+		{"an int beyond the column", beyond(), ""},
+		{"infinity", math.Inf(1), ""},
+		{"NaN", math.NaN(), ""},
+		{"a list", []any{int64(659)}, ""},
+	})
+}
+
+func TestPKFromText(t *testing.T) {
+	checkPKFrom(t, djangocompat.PKText, []pkCase{
+		{"text is text", " ann ", " ann "},
+		{"an int as text", int64(5), "5"},
+		{"a large int as text", beyond(), beyond().String()},
+		{"True as text", true, "True"},
+		{"None as text", nil, ""},
+	})
+}
+
+// The expected values are those of Python's UUID.
+func TestPKFromUUID(t *testing.T) {
+	const uuid = "f8518609-1f2e-4d3c-8b5a-502601e36525"
+	checkPKFrom(t, djangocompat.PKUUID, []pkCase{
+		{"a UUID", uuid, uuid},
+		{"without dashes, as in SQLite", strings.ReplaceAll(uuid, "-", ""), uuid},
+		{"in capitals and braces", "{" + strings.ToUpper(uuid) + "}", uuid},
+		{"a URN", "urn:uuid:" + uuid, uuid},
+		{"dashes anywhere", "f-8518609-1f2e4d3c-8b5a-502601e36525-", uuid},
+		{"an int as a UUID", int64(255), "00000000-0000-0000-0000-0000000000ff"},
+		{"a large int as a UUID", beyond(), "00000000-0000-0040-0000-000000000000"},
+		{"31 digits", uuid[1:], ""},
+		{"33 digits", uuid + "0", ""},
+		{"a letter beyond f", "g" + uuid[1:], ""},
+		{"a negative int as a UUID", int64(-1), ""},
+		{"a long text", strings.Repeat("-", 1<<20) + uuid, ""},
+	})
+}
+
+func TestPKFromNoKind(t *testing.T) {
+	checkPKFrom(t, djangocompat.PKNone, []pkCase{{"a text", "1", ""}, {"an int", int64(1), ""}})
 }
 
 func TestPK(t *testing.T) {

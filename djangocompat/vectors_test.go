@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"math"
 	"os"
 	"reflect"
@@ -138,9 +139,5 @@ func tagged(v any) any {
 
 // asMap returns all of a session's values.
 func asMap(d djangocompat.SessionData) any {
-	m := make(map[string]any)
-	for key, v := range d.All() {
-		m[key] = v
-	}
-	return m
+	return maps.Collect(d.All())
 }
