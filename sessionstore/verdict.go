@@ -121,21 +121,21 @@ func (s *Store) verify(row userRow, backend string, session *djangocompat.Sessio
 	return s.verifyHash(row, hash)
 }
 
+// verifyHash compares the hash in a session. A user model's own hash does not keep Django from accepting
+// its usual one of a fallback key.
 func (s *Store) verifyHash(row userRow, hash string) Reason {
-	if s.cfg.AuthHash != nil {
-		if subtle.ConstantTimeCompare([]byte(hash), []byte(s.cfg.AuthHash(row.user, row.password))) == 1 {
-			return LoggedIn
-		}
-		return HashMismatch
+	own := s.cfg.AuthHash != nil
+	if own && subtle.ConstantTimeCompare([]byte(hash), []byte(s.cfg.AuthHash(row.user, row.password))) == 1 {
+		return LoggedIn
 	}
 	verdict := djangocompat.VerifySessionAuthHash(s.cfg.Keys, row.password, hash)
 	if verdict == djangocompat.HashWrong && !s.cfg.RefuseLegacy {
 		verdict = djangocompat.VerifyLegacyAuthHash(s.cfg.Keys, row.password, hash)
 	}
-	switch verdict {
-	case djangocompat.HashCurrent:
+	switch {
+	case verdict == djangocompat.HashCurrent && !own:
 		return LoggedIn
-	case djangocompat.HashFallback:
+	case verdict == djangocompat.HashFallback:
 		return LoggedInByFallback
 	default:
 		return HashMismatch
