@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// flags are those in force at a place of a pattern.
+// flags are those in force at a place of a pattern. flagLetters knows their order.
 type flags uint8
 
 const (
@@ -89,7 +89,7 @@ func (p *parser) inner(f flags, offset int) (*node, error) {
 	if p.nesting++; p.nesting > maxNesting {
 		return nil, p.fail(offset, "groups are nested too deep")
 	}
-	n, err := p.alternatives(&f)
+	n, err := p.alternatives(f)
 	if err != nil {
 		return nil, err
 	}
@@ -128,23 +128,32 @@ func IsIdentifier(s string) bool {
 	return s != "" && utf8.ValidString(s)
 }
 
-// globalFlags reads flags for the whole pattern. It reports false, and reads nothing, where there are none.
-func (p *parser) globalFlags(f *flags) (bool, error) {
-	start := p.pos
-	if !p.take("(?") || !strings.ContainsRune("aiLmsux", p.peek()) {
-		p.pos = start
-		return false, nil
+// globalFlags reads the flags with which the pattern begins, and the comments around them.
+func (p *parser) globalFlags() (flags, error) {
+	var f flags
+	for {
+		p.skipIgnored(f)
+		start := p.pos
+		if p.take("(?#") {
+			if !p.skipPast(')') {
+				return 0, p.fail(start, "a comment without an end")
+			}
+			continue
+		}
+		if !p.take("(?") || !strings.ContainsRune("aiLmsux", p.peek()) {
+			p.pos = start
+			return f, nil
+		}
+		changed, end, err := p.flagLetters(f, start)
+		if err != nil {
+			return 0, err
+		}
+		if end == ':' { // a group that has flags
+			p.pos = start
+			return f, nil
+		}
+		f = changed
 	}
-	changed, end, err := p.flagLetters(*f, start)
-	if err != nil {
-		return false, err
-	}
-	if end == ':' {
-		p.pos = start
-		return false, nil
-	}
-	*f = changed
-	return true, nil
 }
 
 // flagLetters reads flags up to the ) or : behind them, which it returns too.
@@ -174,7 +183,7 @@ func (p *parser) flagLetters(f flags, offset int) (flags, rune, error) {
 				on |= flagASCII
 			}
 		case strings.ContainsRune("imsx", c):
-			*into |= map[rune]flags{'i': flagIgnoreCase, 'm': flagMultiline, 's': flagDotAll, 'x': flagVerbose}[c]
+			*into |= 1 << strings.IndexRune("imsx", c)
 		default:
 			return 0, 0, p.fail(offset, "unknown extension or flag")
 		}

@@ -1,5 +1,7 @@
 package pyregexp
 
+import "strings"
+
 // op is what a node does.
 type op uint8
 
@@ -87,15 +89,15 @@ func (n *node) prefix() (string, bool) {
 	case opGroup:
 		return n.subs[0].prefix()
 	case opSequence:
-		text := ""
+		var text strings.Builder
 		for _, sub := range n.subs {
 			t, whole := sub.prefix()
-			text += t
+			text.WriteString(t)
 			if !whole {
-				return text, false
+				return text.String(), false
 			}
 		}
-		return text, true
+		return text.String(), true
 	}
 	return "", false
 }

@@ -16,8 +16,11 @@ type parser struct {
 // parse returns a pattern's parts, and the names of its groups by their numbers.
 func parse(pattern string) (*node, []string, error) {
 	p := &parser{src: pattern, names: []string{""}}
-	var f flags
-	root, err := p.alternatives(&f)
+	f, err := p.globalFlags()
+	if err != nil {
+		return nil, nil, err
+	}
+	root, err := p.alternatives(f)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -57,11 +60,11 @@ func (p *parser) take(text string) bool {
 	return true
 }
 
-// alternatives reads up to a ) or the end. The flags are changed where the pattern begins with some.
-func (p *parser) alternatives(f *flags) (*node, error) {
+// alternatives reads up to a ) or the end.
+func (p *parser) alternatives(f flags) (*node, error) {
 	all := &node{op: opAlternatives, offset: p.pos}
 	for {
-		seq, err := p.sequence(f, p.nesting == 0 && len(all.subs) == 0)
+		seq, err := p.sequence(f)
 		if err != nil {
 			return nil, err
 		}
@@ -76,32 +79,24 @@ func (p *parser) alternatives(f *flags) (*node, error) {
 	return all, nil
 }
 
-// sequence reads one alternative. First says that it begins the pattern, and may do so with flags.
-func (p *parser) sequence(f *flags, first bool) (*node, error) {
+// sequence reads one alternative.
+func (p *parser) sequence(f flags) (*node, error) {
 	seq := &node{op: opSequence, offset: p.pos}
 	for {
-		p.skipIgnored(*f)
+		p.skipIgnored(f)
 		switch p.peek() {
 		case -1, '|', ')':
 			return seq, nil
 		case '*', '+', '?', '{':
-			if repeated, err := p.quantifier(seq); repeated || err != nil {
-				if err != nil {
-					return nil, err
-				}
+			repeated, err := p.quantifier(seq)
+			if err != nil {
+				return nil, err
+			}
+			if repeated {
 				continue
 			}
-		case '(':
-			if first && len(seq.subs) == 0 {
-				if took, err := p.globalFlags(f); took || err != nil {
-					if err != nil {
-						return nil, err
-					}
-					continue
-				}
-			}
 		}
-		n, err := p.atom(*f)
+		n, err := p.atom(f)
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package pyregexp_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -100,42 +101,44 @@ func TestAsPython(t *testing.T) {
 
 func TestClassesAsPython(t *testing.T) {
 	a := readAnswers(t)
-	for class, want := range a.Classes {
-		re := compile(t, class)
-		for c := range runs(a.Assigned) {
-			_, inWant := slices.BinarySearch(want, c)
-			inWant = inWant || at(want, c)%2 == 1
-			if got := re.Match(string(c)) != nil; got != inWant {
-				t.Errorf("%s matches %U: %v, want %v", class, c, got, inWant)
-			}
+	for class, members := range a.Classes {
+		in, out := split(a.Assigned, members)
+		all, err := pyregexp.Fullmatch(class + "+")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all.Match(in) == nil {
+			t.Errorf("%s does not match all that it matches in Python", class)
+		}
+		if loc := compile(t, class).Match(out); loc != nil {
+			t.Errorf("%s matches %+q", class, out[loc[0]:loc[1]])
 		}
 	}
 }
 
-// runs walks the members of runs of characters.
-func runs(r []rune) func(func(rune) bool) {
-	return func(yield func(rune) bool) {
-		for i := 0; i < len(r); i += 2 {
-			for c := r[i]; c <= r[i+1]; c++ {
-				surrogate := 0xd800 <= c && c <= 0xdfff // which no text in Go has
-				if !surrogate && !yield(c) {
-					return
-				}
+// split returns the assigned characters that are members, and the others. Both are first and last of each run.
+func split(assigned, members []rune) (in, out string) {
+	var i, o strings.Builder
+	for run := 0; run < len(assigned); run += 2 {
+		for c := assigned[run]; c <= assigned[run+1]; c++ {
+			for len(members) > 0 && members[1] < c {
+				members = members[2:]
+			}
+			switch {
+			case 0xd800 <= c && c <= 0xdfff: // surrogates, which no text in Go has
+			case len(members) > 0 && members[0] <= c:
+				i.WriteRune(c)
+			default:
+				o.WriteRune(c)
 			}
 		}
 	}
-}
-
-// at returns how many of the bounds are below c.
-func at(bounds []rune, c rune) int {
-	i, _ := slices.BinarySearch(bounds, c)
-	return i
+	return i.String(), o.String()
 }
 
 func TestIgnoringCaseAsPython(t *testing.T) {
 	a := readAnswers(t)
 	for i, same := range a.Same {
-		others := strings.Join(slices.Concat(a.Same[:i], a.Same[i+1:]), "")
 		for _, c := range same {
 			re := compile(t, "(?i)"+pyregexp.Quote(string(c)))
 			for _, other := range same {
@@ -143,9 +146,17 @@ func TestIgnoringCaseAsPython(t *testing.T) {
 					t.Errorf("(?i)%c does not match %c", c, other)
 				}
 			}
-			if loc := re.Match(others); loc != nil {
-				t.Errorf("(?i)%c matches %s", c, others[loc[0]:loc[1]])
+		}
+		last, _ := utf8.DecodeLastRuneInString(same)
+		inRange := compile(t, fmt.Sprintf(`(?i)[\U%08x-\U%08x]`, last, last+1))
+		for _, c := range same {
+			if inRange.Match(string(c)) == nil {
+				t.Errorf("(?i) with a range that begins with %c does not match %c", last, c)
 			}
+		}
+		others := strings.Join(slices.Concat(a.Same[:i], a.Same[i+1:]), "")
+		if loc := compile(t, "(?i)["+same+"]").Match(others); loc != nil {
+			t.Errorf("(?i)[%s] matches %s", same, others[loc[0]:loc[1]])
 		}
 	}
 }
@@ -171,6 +182,18 @@ func TestRefusals(t *testing.T) {
 		{"flags in the middle", "a(?i)b", "flags for the whole pattern must begin it (at offset 1)"},
 		{"a condition", "(a)?(?(1)b)", "conditional groups (?( are not supported (at offset 4)"},
 		{"a character by name", `\N{BULLET}`, `named characters \N are not supported (at offset 0)`},
+		{"an octal escape that is no byte", `\400`, "an octal escape beyond \\377 (at offset 0)"},
+		{"a short escape", `a\x4`, "an escape that is not complete (at offset 1)"},
+		{"an escape that is no character", `\U00110000`, "an escape that is not complete or no character (at offset 0)"},
+		{"an escape of nothing", `a\`, "unknown escape (at offset 1)"},
+		{"a name that is none", "(?P<1>a)", "a group's name that is no Python identifier (at offset 0)"},
+		{"a name without an end", "(?P<n", "a group's name without an end (at offset 0)"},
+		{"two groups of one name", "(?P<n>a)(?P<n>a)", "two groups of the same name (at offset 8)"},
+		{"a comment without an end", "a(?#a", "a comment without an end (at offset 1)"},
+		{"a comment without an end at the start", "(?#a", "a comment without an end (at offset 0)"},
+		{"a flag that is on and off", "(?i-i:a)", "a flag that is both on and off (at offset 0)"},
+		{"a flag for bytes", "(?L)a", "the flag L is for bytes (at offset 0)"},
+		{"a range that is none", `[a-\d]`, "a range in a class that is none (at offset 0)"},
 		{"a quantifier of nothing", "^*", "nothing to repeat (at offset 1)"},
 		{"too many repeats", "a{1001}", "a part may repeat 1000 times at most (at offset 1)"},
 		{"repeats of repeats", "(?:a{900}){900}", "the pattern repeats too much (at offset 0)"},
@@ -201,6 +224,7 @@ func TestMatch(t *testing.T) {
 		{`\b is left out where it always holds`, `/(\w+)\b/`, "/é/", []int{0, 4, 1, 3}},
 		{`\B matches nothing where it never holds`, `/\B(\w+)/`, "/é/", nil},
 		{`\b under (?a) knows ASCII only`, `(?a)a\b.`, "aé", []int{0, 3}},
+		{"flags may follow a comment and each other", `(?#c)(?x) (?i)a`, "A", []int{0, 1}},
 		{"white space in a pattern has no meaning under (?x)", "(?x) a [ ] b # $", "a b", []int{0, 3}},
 	}
 	for _, tt := range tests {

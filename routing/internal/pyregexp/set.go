@@ -101,29 +101,49 @@ func (s set) intersects(t set) bool {
 
 // fold returns s and whatever Python takes for the same letters when case is ignored.
 func (s set) fold() set {
+	if r, ok := s.single(); ok {
+		return newSet(appendSame(nil, r)...)
+	}
 	pairs := slices.Clone(s)
+	var same []rune
+	add := func(r rune) {
+		if same = appendSame(same[:0], r); slices.ContainsFunc(same, s.has) {
+			pairs = append(pairs, same...)
+		}
+	}
 	for _, c := range unicode.CaseRanges {
 		for r := rune(c.Lo); r <= rune(c.Hi); r++ {
-			has := s.has(r)
-			for q := unicode.SimpleFold(r); q != r; q = unicode.SimpleFold(q) {
-				switch {
-				case has:
-					pairs = append(pairs, q, q)
-				case s.has(q): // of which CaseRanges may not know
-					pairs = append(pairs, r, r)
-				}
-			}
+			add(r) // a letter that is not among them is the same as one that is
 		}
 	}
-	// What Python's re adds to Unicode's simple case folding.
-	for _, same := range [][]rune{{'I', 'i', 'İ', 'ı'}, {'\u0390', '\u1fd3'}, {'\u03b0', '\u1fe3'}, {'\ufb05', '\ufb06'}} {
-		if slices.ContainsFunc(same, s.has) {
-			for _, r := range same {
-				pairs = append(pairs, r, r)
-			}
-		}
+	for _, r := range "\u0390\u03b0\ufb05" { // but for these
+		add(r)
 	}
 	return newSet(pairs...)
+}
+
+// appendSame appends r and what Python takes for the same letter, as pairs: Unicode's simple case folding and
+// what Python's re adds to it.
+func appendSame(pairs []rune, r rune) []rune {
+	more := ""
+	switch r {
+	case 'I', 'i', 'İ', 'ı':
+		more = "Iiİı"
+	case '\u0390', '\u1fd3':
+		more = "\u0390\u1fd3"
+	case '\u03b0', '\u1fe3':
+		more = "\u03b0\u1fe3"
+	case '\ufb05', '\ufb06':
+		more = "\ufb05\ufb06"
+	}
+	pairs = append(pairs, r, r)
+	for q := unicode.SimpleFold(r); q != r; q = unicode.SimpleFold(q) {
+		pairs = append(pairs, q, q)
+	}
+	for _, q := range more {
+		pairs = append(pairs, q, q)
+	}
+	return pairs
 }
 
 // foldASCII is fold under the flag (?a), which knows the letters of ASCII only.

@@ -116,7 +116,10 @@ def main():
         texts = []
         for _ in range(4):
             t = text(r, p)
-            texts.append({"text": t, "search": spans(compiled.search(t)), "fullmatch": spans(compiled.fullmatch(t))})
+            try:
+                texts.append({"text": t, "search": spans(compiled.search(t)), "fullmatch": spans(compiled.fullmatch(t))})
+            except SystemError:
+                pass  # a bug of re: "The span of capturing group is wrong"
         cases.append({"pattern": p, "names": names, "texts": texts})
     json.dump({"python": sys.version.split()[0], "unicode": unicodedata.unidata_version,
                "assigned": ranges(lambda c: unicodedata.category(c) != "Cn"),
