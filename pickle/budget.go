@@ -9,6 +9,7 @@ const (
 	listSize   = 24
 	dictSize   = 64
 	objectSize = 144
+	knownSize  = 96 // a datetime, the largest of its like
 	indexSize  = 56 // one key in a map from any to int
 	boxSize    = 16 // a number or a string header in an interface
 )

@@ -28,7 +28,7 @@ func (m *machine) known(how byte, class Class, args Tuple) (any, error) {
 	case "collections":
 		return m.collection(class.Name, args)
 	}
-	if err := m.budget.take(objectSize); err != nil {
+	if err := m.budget.take(knownSize); err != nil {
 		return nil, err
 	}
 	switch class.Module {

@@ -182,12 +182,13 @@ func (e *encoder) known(v any) error {
 	return nil
 }
 
-// recipe is how Python makes v: what it is remembered by, how which class is called with what, and
+// recipe is how Python makes v: what it is remembered by, if it is, and how which class is called with what, and
 // what is done with the result. how is 0 for a value of no known type.
 func recipe(v any) (id any, how byte, class Class, args Tuple, more []part) {
 	id, how = v, opReduce
 	switch v := v.(type) {
 	case complex128:
+		id = nil // 0 and -0 are equal in Go, and two values
 		class, args = Class{Module: "builtins", Name: "complex"}, Tuple{real(v), imag(v)}
 	case *ByteArray:
 		class, args = Class{Module: "builtins", Name: "bytearray"}, Tuple{Bytes(v.Data)}
@@ -196,6 +197,9 @@ func recipe(v any) (id any, how byte, class Class, args Tuple, more []part) {
 		class, args = Class{Module: "django.utils.safestring", Name: "SafeString"}, Tuple{string(v)}
 	case Decimal:
 		id = identityOfText(v)
+		if v.isNaN() {
+			id = nil // as keys, two of them are two
+		}
 		class, args = Class{Module: "decimal", Name: "Decimal"}, Tuple{string(v)}
 	case UUID:
 		how, class = opNewObj, Class{Module: "uuid", Name: "UUID"}

@@ -115,6 +115,20 @@ func show(t testing.TB, v any) string {
 	return string(text)
 }
 
+// checkText compares two long texts, and shows where they begin to differ.
+func checkText(t testing.TB, what, got, want string) {
+	t.Helper()
+	if got == want {
+		return
+	}
+	at := 0
+	for at < min(len(got), len(want)) && got[at] == want[at] {
+		at++
+	}
+	start := max(0, at-60)
+	t.Errorf("%s, from byte %d on:\n got %.200q\nwant %.200q", what, start, got[start:], want[start:])
+}
+
 func TestDecodeGivesWhatPythonGives(t *testing.T) {
 	for _, tt := range loadVectors(t, "core", "common", "hand", "opaque", "recursive") {
 		t.Run(tt.Name, func(t *testing.T) {
@@ -126,9 +140,7 @@ func TestDecodeGivesWhatPythonGives(t *testing.T) {
 			if err != nil {
 				t.Fatalf("Decode: %v", err)
 			}
-			if got := show(t, v); got != string(tt.expect.Value) {
-				t.Errorf("Decode shows\n%.2000s\nwant\n%.2000s", got, tt.expect.Value)
-			}
+			checkText(t, "Decode", show(t, v), string(tt.expect.Value))
 		})
 	}
 }
@@ -155,9 +167,7 @@ func TestDecodeOfMutatedPickles(t *testing.T) {
 				return
 			}
 			values++
-			if got := show(t, v); got != string(tt.expect.Value) {
-				t.Errorf("Decode shows\n%.2000s\nwant\n%.2000s", got, tt.expect.Value)
-			}
+			checkText(t, "Decode", show(t, v), string(tt.expect.Value))
 		})
 	}
 	if values < 20 {
@@ -176,9 +186,7 @@ func TestDecodeOfLegacySessions(t *testing.T) {
 				t.Fatalf("Decode: %v", err)
 			}
 			got := bigInt.ReplaceAllString(show(t, asJSONDumps(v)), "$1") // json.dumps has no tags
-			if got != string(tt.expect.Value) {
-				t.Errorf("Decode shows\n%s\nwant\n%s", got, tt.expect.Value)
-			}
+			checkText(t, "Decode", got, string(tt.expect.Value))
 		})
 	}
 }
@@ -204,10 +212,7 @@ func TestEncodeKeepsValuesAndReferences(t *testing.T) {
 			if err != nil {
 				return // TestDecodeGivesWhatPythonGives looks at it
 			}
-			again := decodeAgain(t, v)
-			if got, want := graph(t, again), graph(t, v); got != want {
-				t.Errorf("written and read again it is\n%.3000s\nwant\n%.3000s", got, want)
-			}
+			checkText(t, "Encode, Decode", graph(t, decodeAgain(t, v)), graph(t, v))
 		})
 	}
 }
