@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/belleville/belleville/channellayer/memlayer"
+	"github.com/belleville/belleville/config"
+	"github.com/belleville/belleville/consumers/builtin"
+	"github.com/belleville/belleville/server"
+	"github.com/belleville/belleville/sessionstore"
+)
+
+// metricsPrefix begins the name of every series.
+const metricsPrefix = "belleville_"
+
+// serveCommand serves the configured routes.
+type serveCommand struct {
+	configFlag
+}
+
+// Help is shown by --help.
+func (*serveCommand) Help() string {
+	return `SIGTERM and Ctrl-C let clients go with close code 1012; a second one stops at once. Every key of the configuration can be set by an environment variable; see docs/configuration.md.
+
+Example:
+
+  belleville serve
+  BELLEVILLE_LISTEN=:8001 belleville serve --config /etc/belleville.toml`
+}
+
+// Run implements the command.
+func (c *serveCommand) Run(ctx context.Context, p *program) error {
+	cfg, err := c.load(p)
+	if err != nil {
+		return err
+	}
+	logger := newLogger(p.err, cfg.Log)
+	for _, w := range cfg.Warnings() {
+		logger.Warn("configuration", slog.String("warning", w))
+	}
+	limitMemory(logger)
+	s, err := assemble(ctx, cfg, logger)
+	if err != nil {
+		return err
+	}
+	defer s.store.Close()
+	if _, err := fmt.Fprintln(p.out, s.banner()); err != nil {
+		s.close()
+		return err
+	}
+	return s.run(ctx)
+}
+
+// newLogger returns the logger that the configuration asks for.
+func newLogger(w io.Writer, cfg config.Log) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cfg.Level}
+	if cfg.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// site is everything that serves.
+type site struct {
+	logger  *slog.Logger
+	store   *sessionstore.Store
+	servers []listening // one for each address of listen
+	admin   net.Listener
+	debug   net.Listener
+	metrics *prometheus.Registry
+}
+
+// listening is a server and where it listens.
+type listening struct {
+	server   *server.Server
+	listener net.Listener
+}
+
+// assemble wires the parts, and listens.
+func assemble(ctx context.Context, cfg *config.Config, logger *slog.Logger) (*site, error) {
+	s := &site{logger: logger, metrics: prometheus.NewRegistry()}
+	reg := prometheus.WrapRegistererWithPrefix(metricsPrefix, s.metrics)
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	var err error
+	if s.store, err = sessionstore.Open(ctx, cfg.Sessions(reg, logger)); err != nil {
+		return nil, err
+	}
+	if err := s.listen(cfg, reg); err != nil {
+		s.close()
+		s.store.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// listen makes the servers and their listeners.
+func (s *site) listen(cfg *config.Config, reg prometheus.Registerer) error {
+	db, ok := any(s.store).(builtin.Database)
+	if !ok && cfg.NeedsQueries() {
+		return errNoQueries
+	}
+	app, err := cfg.Application(s.store, db, reg)
+	if err != nil {
+		return err
+	}
+	layer := memlayer.New(cfg.Layer(reg))
+	for i, address := range cfg.Listen {
+		l, err := server.Listen(address)
+		if err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
+		own := reg
+		if len(cfg.Listen) > 1 { // each server has its own series
+			own = prometheus.WrapRegistererWith(prometheus.Labels{"listener": fmt.Sprint(i)}, reg)
+		}
+		s.servers = append(s.servers, listening{server.New(app, layer, cfg.Server(own, s.logger)), l})
+	}
+	if cfg.AdminListen != "" {
+		if s.admin, err = server.Listen(cfg.AdminListen); err != nil {
+			return fmt.Errorf("admin_listen: %w", err)
+		}
+	}
+	if cfg.DebugListen != "" {
+		if s.debug, err = server.Listen(cfg.DebugListen); err != nil {
+			return fmt.Errorf("debug_listen: %w", err)
+		}
+	}
+	return nil
+}
+
+// errNoQueries means that a route has a query that nobody can be asked.
+var errNoQueries = errors.New("routes: allow_sql cannot be asked of this database; take it out")
+
+// close ends what listens.
+func (s *site) close() {
+	for _, l := range s.servers {
+		_ = l.listener.Close() // nothing was accepted
+	}
+	for _, l := range []net.Listener{s.admin, s.debug} {
+		if l != nil {
+			_ = l.Close()
+		}
+	}
+}
+
+// banner says where everything is, in a line.
+func (s *site) banner() string {
+	var b strings.Builder
+	b.WriteString("belleville listens on ")
+	for i, l := range s.servers {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(addressOf(l.listener))
+	}
+	if s.admin != nil {
+		b.WriteString("; admin on " + addressOf(s.admin))
+	}
+	if s.debug != nil {
+		b.WriteString("; debug on " + addressOf(s.debug))
+	}
+	return b.String()
+}
+
+// addressOf returns where a listener listens, as the configuration would say it.
+func addressOf(l net.Listener) string {
+	if l.Addr().Network() == "unix" {
+		return "unix:" + l.Addr().String()
+	}
+	return l.Addr().String()
+}
+
+// run serves until ctx is done, and then until all clients have gone. Health and metrics are served longest.
+func (s *site) run(ctx context.Context) error {
+	aside, endAside := context.WithCancel(context.WithoutCancel(ctx))
+	defer endAside()
+	var side errgroup.Group
+	if s.admin != nil {
+		side.Go(func() error { return serveHTTP(aside, s.admin, s.adminHandler()) })
+	}
+	if s.debug != nil {
+		side.Go(func() error { return serveHTTP(aside, s.debug, debugHandler()) })
+	}
+	side.Go(func() error { return s.watchSignals(aside) })
+
+	main, running := errgroup.WithContext(ctx)
+	for _, l := range s.servers {
+		main.Go(func() error { return l.server.Serve(running, l.listener) })
+	}
+	err := main.Wait()
+	if errors.Is(err, server.ErrNotDrained) {
+		s.logger.Warn("some connections did not end in time and were cut off")
+		err = nil
+	}
+	endAside()
+	return errors.Join(err, side.Wait())
+}
+
+// watchSignals answers SIGHUP, which would end the process otherwise.
+func (s *site) watchSignals(ctx context.Context) error {
+	signals := make(chan os.Signal, 1) // one that waits is enough
+	signal.Notify(signals, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	for {
+		select {
+		case <-signals:
+			s.logger.Warn("SIGHUP: reloading is not in this version; restart to change the configuration")
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
