@@ -102,9 +102,17 @@ func prefixLen(s string, in func(byte) bool) int {
 	return len(s)
 }
 
-func runStr(s string) int { return prefixLen(s, func(c byte) bool { return c != '/' }) }
+// before returns how many bytes stand before the first c, or all there are.
+func before(s string, c byte) int {
+	if i := strings.IndexByte(s, c); i >= 0 {
+		return i
+	}
+	return len(s)
+}
 
-func runPath(s string) int { return prefixLen(s, func(c byte) bool { return c != '\n' }) }
+func runStr(s string) int { return before(s, '/') }
+
+func runPath(s string) int { return before(s, '\n') }
 
 func runInt(s string) int { return prefixLen(s, isDigit) }
 

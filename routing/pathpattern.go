@@ -102,7 +102,7 @@ func (s segments) prefix() string {
 // than all it can get.
 func newPathMatcher(s segments, p part) (matcher, error) {
 	if s.isPlain() {
-		return &plainPattern{segments: s, part: p}, nil
+		return newPlainPattern(s, p), nil
 	}
 	return newConvertedPattern(s, p)
 }
@@ -126,9 +126,21 @@ func (s segments) isPlain() bool {
 type plainPattern struct {
 	segments segments
 	part     part
+	suffix   string // with which every path ends that matches
+}
+
+func newPlainPattern(s segments, p part) *plainPattern {
+	plain := &plainPattern{segments: s, part: p}
+	if p == whole && len(s) > 0 {
+		plain.suffix = s[len(s)-1].literal
+	}
+	return plain
 }
 
 func (p *plainPattern) match(path string) (found, bool) {
+	if !strings.HasSuffix(path, p.suffix) {
+		return found{}, false
+	}
 	texts := make([]string, 0, 8)
 	for i := range p.segments {
 		seg := &p.segments[i]

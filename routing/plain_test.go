@@ -32,7 +32,7 @@ func FuzzPlainPattern(f *testing.F) {
 			if err != nil {
 				continue // as one that is too long once it is quoted
 			}
-			plain := &plainPattern{segments: s, part: p}
+			plain := newPlainPattern(s, p)
 			got, gotOK := plain.match(path)
 			want, wantOK := converted.match(path)
 			if gotOK != wantOK || got.rest != want.rest || !maps.Equal(got.kwargs, want.kwargs) {
