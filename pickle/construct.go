@@ -188,8 +188,11 @@ func (m *machine) build() error {
 	}
 	switch o := m.stack[top].(type) {
 	case *Object:
-		if !o.shared && o.isNew() {
+		if o.isNew() {
 			if v := withState(o.class, state); v != nil {
+				if o.shared {
+					return unsupported("an object is referred to before it is complete")
+				}
 				m.objects--
 				o.becomes = v
 				m.stack[top] = v
