@@ -27,13 +27,14 @@ type batcher[K comparable, V any] struct {
 	queue   []K
 	lookups map[K]*lookup[V] // of what is in the queue
 	out     int              // queries that are out
-	last    time.Time        // when the last one went out
+	last    time.Time        // when the last one went out, or was about to
 	closed  bool
 }
 
 // lookup is what all who ask for one key at one time wait for.
 type lookup[V any] struct {
-	done chan struct{} // closed when the fields below are set
+	asked time.Time     // when it was last asked for; guarded by the batcher's mu
+	done  chan struct{} // closed when the fields below are set
 
 	value V
 	found bool
@@ -88,8 +89,10 @@ func (b *batcher[K, V]) enqueue(ctx context.Context, key K) (*lookup[V], error) 
 		b.queue = append(b.queue, key)
 		b.lookups[key] = l
 	}
-	if b.out == 0 || b.out == 1 && time.Since(b.last) > patience {
+	l.asked = time.Now()
+	if b.out == 0 || b.out == 1 && l.asked.Sub(b.last) > patience {
 		b.out++
+		b.last = l.asked
 		ctx = context.WithoutCancel(ctx) // who asks first may be gone first
 		b.workers.Go(func() { b.work(ctx) })
 	}
@@ -112,24 +115,29 @@ func (b *batcher[K, V]) work(ctx context.Context) {
 	}
 }
 
-// next takes a batch from the queue; none means that the worker may go.
+// next takes a batch from the queue; none means that the worker may go. Whom nobody waits for any more is
+// left out, so that what gathered while the database hung is not asked for when it comes back.
 func (b *batcher[K, V]) next() ([]K, []*lookup[V]) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n := min(len(b.queue), maxBatch)
-	if n == 0 {
+	var keys []K
+	var lookups []*lookup[V]
+	now := time.Now()
+	n := 0
+	for ; n < len(b.queue) && len(keys) < maxBatch; n++ {
+		key := b.queue[n]
+		l := b.lookups[key]
+		delete(b.lookups, key)
+		if now.Sub(l.asked) < b.timeout {
+			keys, lookups = append(keys, key), append(lookups, l)
+		}
+	}
+	b.queue = b.queue[n:]
+	if len(keys) == 0 {
 		b.queue = nil // it may have been long
 		b.out--
-		return nil, nil
 	}
-	keys := b.queue[:n:n]
-	b.queue = b.queue[n:]
-	lookups := make([]*lookup[V], n)
-	for i, key := range keys {
-		lookups[i] = b.lookups[key]
-		delete(b.lookups, key)
-	}
-	b.last = time.Now()
+	b.last = now
 	return keys, lookups
 }
 

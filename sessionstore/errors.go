@@ -107,11 +107,10 @@ func faultOf(err error) Fault {
 	return FaultOther
 }
 
-// gone reports whether err means that the database is to be asked anew for what it is: connections to it
-// break or cannot be made, or its tables are others.
+// gone reports whether err means that connections to the database break or cannot be made.
 func gone(err error) bool {
 	switch faultOf(err) {
-	case FaultConnection, FaultShutdown, FaultAuthorization, FaultSchema:
+	case FaultConnection, FaultShutdown, FaultAuthorization:
 		return true
 	default:
 		return false

@@ -2,7 +2,11 @@ package sessionstore
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"net"
+	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -19,7 +23,27 @@ func postgresError(ctx context.Context, err error) error {
 	case ctx.Err() != nil, pgconn.Timeout(err):
 		return &DatabaseError{Fault: FaultTimeout}
 	default:
-		return &DatabaseError{Fault: FaultConnection}
+		return &DatabaseError{Fault: FaultConnection, Detail: connectDetail(err)}
+	}
+}
+
+// connectDetail says in fixed words what keeps a connection from being made.
+func connectDetail(err error) string {
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return "the name of the host is not known"
+	}
+	_, badCertificate := errors.AsType[*tls.CertificateVerificationError](err)
+	switch {
+	case badCertificate:
+		return "the certificate of the server is not trusted; see sslrootcert"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "refused"
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.EACCES):
+		return "the socket cannot be opened"
+	case strings.Contains(err.Error(), "refused TLS"): // pgx has no error value for it
+		return "the server has no TLS; see sslmode"
+	default:
+		return ""
 	}
 }
 

@@ -28,10 +28,10 @@ type Store struct {
 	workers   *sync.WaitGroup
 
 	// Shared with whoever looks something up.
-	tables atomic.Pointer[tables]        // nil until the database has answered
-	cause  atomic.Pointer[DatabaseError] // why the database is away; nil if it is not
-	broken chan struct{}                 // holds a token when the database has gone away
-	asked  chan struct{}                 // holds a token when somebody asked while it was away
+	tables  atomic.Pointer[tables]        // nil until the database has answered
+	cause   atomic.Pointer[DatabaseError] // why the database is away; nil if it is not
+	doubted chan struct{}                 // holds a token when the database may not be what it was
+	asked   chan struct{}                 // holds a token when somebody asked while it was away
 }
 
 // Open makes a Store. It fails if cfg cannot be right, not because the database is away: then it tries
@@ -95,7 +95,7 @@ func newStore(cfg Config, db database) *Store {
 		hashing:   make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)),
 		decoy:     decoyPassword(cfg.PasswordIterations),
 		workers:   new(sync.WaitGroup),
-		broken:    make(chan struct{}, 1),
+		doubted:   make(chan struct{}, 1),
 		asked:     make(chan struct{}, 1),
 	}
 	s.metrics = newMetrics(s)
@@ -135,7 +135,8 @@ func poke(tokens chan struct{}) {
 	}
 }
 
-// noted counts an error of the database, and notes that it is away if that is what the error means.
+// noted counts an error of the database, and sees to it that the database is asked anew for what it is, if
+// the error means that it is away or that its tables are others.
 func (s *Store) noted(err error) error {
 	if err == nil {
 		return nil
@@ -143,8 +144,11 @@ func (s *Store) noted(err error) error {
 	s.metrics.fault(faultOf(err))
 	if gone(err) {
 		if e, ok := errors.AsType[*DatabaseError](err); ok && s.cause.CompareAndSwap(nil, e) {
-			poke(s.broken)
+			poke(s.doubted)
 		}
+	}
+	if faultOf(err) == FaultSchema {
+		poke(s.doubted)
 	}
 	return err
 }

@@ -22,11 +22,14 @@ func (s *Store) watch(ctx context.Context) {
 		if s.cause.Load() == nil {
 			limit = firstPause
 			select {
-			case <-s.broken:
+			case <-s.doubted:
 			case <-ctx.Done():
 				return
 			}
-			s.connect(ctx) // the first try is at once
+			s.connect(ctx)                                          // the first try is at once
+			if s.cause.Load() == nil && !s.pause(ctx, eagerPause) { // a doubt may come back with each query
+				return
+			}
 			continue
 		}
 		if !s.pause(ctx, rand.N(limit)) {
