@@ -154,7 +154,7 @@ func TestServicesAgree(t *testing.T) {
 		}
 	})
 	t.Run("the pages open their sockets where Belleville is published", func(t *testing.T) {
-		got, want := variable(t, django, "BELLEVILLE_URL"), ":"+belleville.Ports[0].Published
+		got, want := variable(t, django, "WEBSOCKETS_URL"), ":"+belleville.Ports[0].Published
 		if got != want {
 			t.Errorf("the pages go to %q, want %q", got, want)
 		}

@@ -89,7 +89,7 @@ get_user_model().objects.filter(username="alice").update(is_active=False)
 }
 
 func TestSitePages(t *testing.T) {
-	site := djangotest.Start(t, sqliteURL(t), djangotest.Config{Env: []string{"BELLEVILLE_URL=:8001"}})
+	site := djangotest.Start(t, sqliteURL(t), djangotest.Config{Env: []string{"WEBSOCKETS_URL=:8001"}})
 	alice := site.Login(t, djangotest.Alice, djangotest.Password)
 	tests := []struct {
 		name   string

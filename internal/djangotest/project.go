@@ -80,7 +80,7 @@ func NewProject(ctx context.Context, databaseURL string, config Config) (*Projec
 	p := &Project{Dir: filepath.Join(root, "examples", "django"), python: python}
 	p.env = append(os.Environ(),
 		"ALLOWED_HOSTS=localhost,127.0.0.1,[::1]",
-		"BELLEVILLE_URL=",
+		"WEBSOCKETS_URL=",
 		"CHANNEL_LAYER_URL=",
 		"CSRF_TRUSTED_ORIGINS=",
 		"DATABASE_URL="+databaseURL,

@@ -12,7 +12,7 @@ values stand in belleville.toml, under the same names.
     SESSION_ENGINE          a module, as in Django's setting of that name
     SESSION_SERIALIZER      a class, likewise
     CHANNEL_LAYER_URL       redis://host:port/db, for the page that speaks from a view
-    BELLEVILLE_URL          where the pages open their WebSockets: ws://host:port, or :port on the page's own
+    WEBSOCKETS_URL          where the pages open their WebSockets: ws://host:port, or :port on the page's own
                             host; empty where one host name serves both, as behind nginx
 """
 
@@ -120,7 +120,7 @@ if CHANNEL_LAYER_URL:
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
-BELLEVILLE_URL = os.environ.get("BELLEVILLE_URL", "")
+WEBSOCKETS_URL = os.environ.get("WEBSOCKETS_URL", "")
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

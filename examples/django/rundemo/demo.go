@@ -118,7 +118,7 @@ func (d *demo) migrate(ctx context.Context) error {
 	}
 	d.project, err = djangotest.NewProject(ctx, d.cluster.URL(database), djangotest.Config{
 		SecretKey: d.secretKey,
-		Env:       []string{"BELLEVILLE_URL=:" + port},
+		Env:       []string{"WEBSOCKETS_URL=:" + port},
 	})
 	if err != nil {
 		return err
