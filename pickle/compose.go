@@ -12,6 +12,9 @@ import (
 
 // composite writes a reference to v, opens v, or writes the simpler value that v stands for.
 func (e *encoder) composite(v any) error {
+	if isNil(v) {
+		return fmt.Errorf("pickle: cannot encode a nil %T", v)
+	}
 	switch v := v.(type) {
 	case Tuple:
 		return e.tuple(v)
@@ -116,7 +119,7 @@ func sortedEntries(m map[string]any) []Entry {
 
 // object writes what was read of an Object.
 func (e *encoder) object(o *Object) error {
-	if o == nil || o.callable == nil {
+	if o.callable == nil {
 		return fmt.Errorf("pickle: cannot encode an Object that Decode did not make")
 	}
 	if e.remembered(o) {
@@ -176,9 +179,48 @@ func (e *encoder) known(v any) error {
 	if how == 0 {
 		return fmt.Errorf("pickle: cannot encode a %T", v)
 	}
-	if !e.remembered(id) {
-		e.begin(id, append(construction(how, class, args, nil), more...)...)
+	if e.remembered(id) {
+		return nil
 	}
+	if more == nil && allPlain(args) {
+		return e.plainCall(id, how, class, args)
+	}
+	e.begin(id, append(construction(how, class, args, nil), more...)...)
+	return nil
+}
+
+// allPlain reports whether value writes all args at once, without opening one.
+func allPlain(args Tuple) bool {
+	for _, arg := range args {
+		switch arg.(type) {
+		case string, Bytes, int, int64, float64:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// plainCall writes a call at once.
+func (e *encoder) plainCall(id any, how byte, class Class, args Tuple) error {
+	if err := e.class(class); err != nil {
+		return err
+	}
+	makeTuple := byte(opEmptyTuple)
+	switch n := len(args); {
+	case n > 3:
+		e.out = append(e.out, opMark)
+		makeTuple = opTuple
+	case n > 0:
+		makeTuple = opTuple1 + byte(n-1)
+	}
+	for _, arg := range args {
+		if err := e.value(arg); err != nil {
+			return err
+		}
+	}
+	e.out = append(e.out, makeTuple, how)
+	e.memorize(id)
 	return nil
 }
 

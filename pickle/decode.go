@@ -13,7 +13,8 @@ func Decode(data []byte, cfg Config) (any, error) {
 	if len(data) > cfg.MaxBytes {
 		return nil, &OpcodeError{Err: limited("bytes")}
 	}
-	m := machine{data: data, maxDepth: cfg.MaxDepth}
+	m := machine{data: data, maxDepth: cfg.MaxDepth, stack: make([]any, 0, 16)}
+	m.memo.dense = make([]any, 0, 16)
 	m.budget = budget{
 		memory: cfg.MaxMemory, elements: cfg.MaxElements, ops: cfg.MaxOps, memo: cfg.MaxMemo,
 		keyBytes: 1<<20 + 16*len(data),

@@ -154,16 +154,14 @@ func (d *Dict) indexLast(canonical any, b *budget) error {
 		if canonicalIsStr && keyIsStr && last < scanned {
 			return nil
 		}
-		if err := b.take((last + 1) * indexSize); err != nil {
+		if err := b.take(last * indexSize); err != nil {
 			return err
 		}
 		d.index = make(map[any]int32, last+1)
 		for i, e := range d.entries[:last] { // all of them str, or there had been an index
 			d.index[e.Key] = int32(i)
 		}
-	} else if err := b.take(indexSize); err != nil {
-		return err
 	}
 	d.index[canonical] = int32(last)
-	return nil
+	return b.take(indexSize)
 }

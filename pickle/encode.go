@@ -12,8 +12,7 @@ import (
 const encodedProtocol = 4
 
 const (
-	// maxEncoded bounds what Encode writes, in bytes, and maxOpen how deep it looks. Only a value
-	// that the program itself made can reach them, such as a Tuple put into itself.
+	// maxEncoded bounds what Encode writes, in bytes.
 	maxEncoded = 64 << 20
 
 	// batchSize is how many elements are given to a container at once, as in Python's own pickler.

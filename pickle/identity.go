@@ -45,3 +45,9 @@ func identityOfSlice(s []any) any {
 func identityOfMap(m map[string]any) any {
 	return mapID{reflect.ValueOf(m).UnsafePointer()}
 }
+
+// isNil reports whether v is a nil pointer, which stands for no Python value.
+func isNil(v any) bool {
+	p := reflect.ValueOf(v)
+	return p.Kind() == reflect.Pointer && p.IsNil()
+}

@@ -144,6 +144,9 @@ func (r *renderer) sort(starts []int) error {
 
 // value writes v, or opens it.
 func (r *renderer) value(v any) error {
+	if isNil(v) {
+		v = nil
+	}
 	switch v := v.(type) {
 	case nil:
 		r.out = append(r.out, "null"...)

@@ -100,8 +100,8 @@ func (o *openComposite) element(i int) any {
 
 var errSharedNaN = unsupported("a NaN that is shared is a key")
 
-// maxOpen bounds the nesting of keys that the program makes; Config bounds those of a pickle.
-const maxOpen = 1 << 20
+// maxOpen bounds the nesting of values that the program makes; Config bounds those of a pickle.
+const maxOpen = 1 << 17
 
 func (n *namer) name(key any) (any, error) {
 	if n.seen == nil {
