@@ -35,8 +35,9 @@ type dialect interface {
 	oneOf(column string, kind djangocompat.PKKind, count int) string
 	texts(values []string) []any
 	pks(kind djangocompat.PKKind, values []djangocompat.PK) []any
-	// time makes a parameter of a time.
-	time(t time.Time) any
+	// times returns the zone of times, where they are kept as text; nil where the database knows what a time
+	// is.
+	times() *time.Location
 }
 
 // statement is one SQL statement with its parameters.

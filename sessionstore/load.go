@@ -21,7 +21,7 @@ type sessionRow struct {
 // Python: SessionStore.load.
 func (s *Store) Load(ctx context.Context, key string) (*djangocompat.Session, error) {
 	if !djangocompat.PlausibleSessionKey(key) {
-		s.metrics.loaded(loadImplausible)
+		s.metrics.loaded(implausible(key))
 		return s.empty(), nil
 	}
 	row, ok, err := s.sessions.get(ctx, key)
@@ -95,6 +95,14 @@ func (s *Store) row(text nullText) *sessionRow {
 		}
 		return s.codec.Decode(text.text)
 	})}
+}
+
+// implausible tells a visitor without a cookie from one with a strange one.
+func implausible(key string) loadResult {
+	if key == "" {
+		return loadNoKey
+	}
+	return loadImplausible
 }
 
 // loadResultOf says how loading ended, by the error of the codec.

@@ -12,6 +12,7 @@ type loadResult string
 const (
 	loadFound        loadResult = "found"
 	loadUnknown      loadResult = "unknown"
+	loadNoKey        loadResult = "no_key"
 	loadImplausible  loadResult = "implausible"
 	loadBadSignature loadResult = "bad_signature"
 	loadTooLarge     loadResult = "too_large"

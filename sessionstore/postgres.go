@@ -264,4 +264,4 @@ func (postgresDialect) pks(kind djangocompat.PKKind, values []djangocompat.PK) [
 	return []any{texts}
 }
 
-func (postgresDialect) time(t time.Time) any { return t.UTC().Truncate(time.Microsecond) }
+func (postgresDialect) times() *time.Location { return nil }

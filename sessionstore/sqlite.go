@@ -3,8 +3,10 @@ package sessionstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"runtime"
 	"strconv"
@@ -17,14 +19,19 @@ import (
 	"github.com/belleville/belleville/djangocompat"
 )
 
-// sqliteLife is how long a connection to a file is kept, so that a file that was put in its place is seen.
-const sqliteLife = time.Minute
+const (
+	// sqliteLife is how long a connection to a file is kept, so that a file that was put in its place is seen.
+	sqliteLife = time.Minute
+	// shortWait is how soon a locked file is tried again.
+	shortWait = 300 * time.Microsecond
+)
 
 // sqliteDatabase is a file that Django writes to as well.
 type sqliteDatabase struct {
 	readers  *sql.DB // they change nothing
 	writer   *sql.DB // one connection
 	location *time.Location
+	timeout  time.Duration
 }
 
 // openSQLite opens nothing yet: connections come when they are needed. The file must exist.
@@ -32,13 +39,12 @@ func openSQLite(u databaseURL, cfg Config) (*sqliteDatabase, error) {
 	if u.user != "" || u.password != "" || len(u.hosts) > 0 || u.name == "" || u.name == ":memory:" {
 		return nil, errors.New(`sessionstore: database_url names no file: write "sqlite:///relative/path" or "sqlite:////absolute/path"`)
 	}
-	d := &sqliteDatabase{location: cfg.Location}
-	busy := cfg.QueryTimeout.Milliseconds()
+	d := &sqliteDatabase{location: cfg.Location, timeout: cfg.QueryTimeout}
 	var err error
-	if d.readers, err = sql.Open("sqlite", sqliteName(u.name, busy, "query_only(1)")); err != nil {
+	if d.readers, err = sql.Open("sqlite", sqliteName(u.name, "query_only(1)")); err != nil {
 		return nil, errors.New("sessionstore: database_url names a file that SQLite cannot open")
 	}
-	if d.writer, err = sql.Open("sqlite", sqliteName(u.name, busy, "foreign_keys(1)")); err != nil {
+	if d.writer, err = sql.Open("sqlite", sqliteName(u.name, "foreign_keys(1)")); err != nil {
 		return nil, errors.New("sessionstore: database_url names a file that SQLite cannot open")
 	}
 	d.readers.SetMaxOpenConns(min(cfg.PoolSize, 2*runtime.GOMAXPROCS(0)))
@@ -51,11 +57,10 @@ func openSQLite(u databaseURL, cfg Config) (*sqliteDatabase, error) {
 
 // sqliteName is the name of a file, which is not made if it is missing, for modernc.org/sqlite. It says
 // nothing of the journal: that is Django's.
-func sqliteName(path string, busy int64, pragma string) string {
+func sqliteName(path, pragma string) string {
 	query := url.Values{
 		"mode":    {"rw"},
-		"_pragma": {"busy_timeout(" + strconv.FormatInt(busy, 10) + ")", pragma},
-		"_txlock": {"immediate"},
+		"_pragma": {"busy_timeout(0)", pragma}, // see persist
 	}
 	escaped := strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
 	return "file:" + escaped + "?" + query.Encode()
@@ -92,39 +97,52 @@ func sqliteType(declared string) columnType {
 }
 
 func (d *sqliteDatabase) query(ctx context.Context, q statement, row func(scan func(...any) error) error) error {
-	rows, err := d.readers.QueryContext(ctx, q.sql, q.args...)
-	if err != nil {
-		return sqliteError(ctx, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := row(rows.Scan); err != nil {
-			return &DatabaseError{Fault: FaultValue}
+	return d.persist(ctx, func() error {
+		rows, err := d.readers.QueryContext(ctx, q.sql, q.args...)
+		if err != nil {
+			return err
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return sqliteError(ctx, err)
-	}
-	return nil
+		defer rows.Close()
+		for rows.Next() {
+			if err := row(rows.Scan); err != nil {
+				return &DatabaseError{Fault: FaultValue}
+			}
+		}
+		return rows.Err()
+	})
 }
 
 func (d *sqliteDatabase) exec(ctx context.Context, first statement, others ...statement) (int64, error) {
-	tx, err := d.writer.BeginTx(ctx, nil)
+	conn, err := d.writer.Conn(ctx)
 	if err != nil {
 		return 0, sqliteError(ctx, err)
 	}
-	n, err := execAll(ctx, tx, first, others)
+	defer conn.Close()
+	if err := d.run(ctx, conn, "BEGIN IMMEDIATE"); err != nil {
+		return 0, err
+	}
+	n, err := execAll(ctx, conn, first, others)
 	if err == nil {
-		err = tx.Commit()
+		if err = d.run(ctx, conn, "COMMIT"); err == nil {
+			return n, nil
+		}
 	}
-	if err != nil {
-		return 0, sqliteError(ctx, errors.Join(err, ignoreDone(tx.Rollback())))
+	if _, undo := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); undo != nil { // nobody may go on with it
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
-	return n, nil
+	return 0, sqliteError(ctx, err)
 }
 
-func execAll(ctx context.Context, tx *sql.Tx, first statement, others []statement) (int64, error) {
-	result, err := tx.ExecContext(ctx, first.sql, first.args...)
+// run executes a statement that others' locks may be in the way of.
+func (d *sqliteDatabase) run(ctx context.Context, conn *sql.Conn, text string) error {
+	return d.persist(ctx, func() error {
+		_, err := conn.ExecContext(ctx, text)
+		return err
+	})
+}
+
+func execAll(ctx context.Context, conn *sql.Conn, first statement, others []statement) (int64, error) {
+	result, err := conn.ExecContext(ctx, first.sql, first.args...)
 	if err != nil {
 		return 0, err
 	}
@@ -133,19 +151,33 @@ func execAll(ctx context.Context, tx *sql.Tx, first statement, others []statemen
 		return n, err
 	}
 	for _, q := range others {
-		if _, err := tx.ExecContext(ctx, q.sql, q.args...); err != nil {
+		if _, err := conn.ExecContext(ctx, q.sql, q.args...); err != nil {
 			return 0, err
 		}
 	}
 	return n, nil
 }
 
-// ignoreDone drops the error of ending a transaction that has ended.
-func ignoreDone(err error) error {
-	if errors.Is(err, sql.ErrTxDone) {
-		return nil
+// persist calls do until no lock is in its way, for as long as a query may take. SQLite would wait in steps
+// that grow to a tenth of a second, and starve beside a program that writes much.
+func (d *sqliteDatabase) persist(ctx context.Context, do func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	for {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		err = sqliteError(ctx, err)
+		if faultOf(err) != FaultLocked {
+			return err
+		}
+		select {
+		case <-time.After(shortWait + rand.N(shortWait)):
+		case <-ctx.Done():
+			return err
+		}
 	}
-	return err
 }
 
 func (d *sqliteDatabase) connections() (open, busy int) {
@@ -160,6 +192,9 @@ func (d *sqliteDatabase) close() {
 
 // sqliteError says what kind of trouble err is, and nothing of its text.
 func sqliteError(ctx context.Context, err error) error {
+	if e, ok := errors.AsType[*DatabaseError](err); ok {
+		return e
+	}
 	fault := FaultOther
 	e, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
@@ -230,4 +265,4 @@ func (sqliteDialect) pks(kind djangocompat.PKKind, values []djangocompat.PK) []a
 	return args
 }
 
-func (s sqliteDialect) time(t time.Time) any { return formatTime(t, s.location) }
+func (s sqliteDialect) times() *time.Location { return s.location }

@@ -15,7 +15,7 @@ import (
 // tables are the tables that the Config names, as the catalogue has them, and the statements for them.
 type tables struct {
 	dialect  dialect
-	location *time.Location
+	location *time.Location // of times that are kept as text, else nil
 
 	sessions string // quoted
 	users    string // quoted
@@ -39,7 +39,8 @@ type condition struct {
 
 // resolve finds the tables of cfg in db.
 func resolve(ctx context.Context, db database, cfg Config) (*tables, error) {
-	t := &tables{dialect: db.dialect(), location: cfg.Location}
+	t := &tables{dialect: db.dialect()}
+	t.location = t.dialect.times()
 	t.sessions, t.users = t.dialect.table(cfg.SessionTable), t.dialect.table(cfg.Users.Table)
 	sessions, err := db.columns(ctx, cfg.SessionTable)
 	if err != nil {
@@ -134,9 +135,17 @@ func (t *tables) prepare(maxSession int) {
 	t.readUser = "SELECT " + strings.Join(list, ", ") + " FROM " + t.users + " WHERE "
 }
 
+// time makes a parameter of a time.
+func (t *tables) time(at time.Time) any {
+	if t.location == nil {
+		return at.UTC().Truncate(time.Microsecond)
+	}
+	return formatTime(at, t.location)
+}
+
 // liveSessions reads the sessions under keys that have not expired at now.
 func (t *tables) liveSessions(keys []string, now time.Time) statement {
-	args := append(t.dialect.texts(keys), t.dialect.time(now))
+	args := append(t.dialect.texts(keys), t.time(now))
 	sql := t.readSession + t.dialect.oneOf(`"session_key"`, djangocompat.PKText, len(keys)) +
 		` AND "expire_date" > ` + t.dialect.param(len(args))
 	return statement{sql, args}
@@ -151,14 +160,14 @@ func (t *tables) anySession(key string) statement {
 func (t *tables) insertSession(key, text string, expires time.Time) statement {
 	sql := "INSERT INTO " + t.sessions + ` ("session_key", "session_data", "expire_date") VALUES (` +
 		t.dialect.param(1) + ", " + t.dialect.param(2) + ", " + t.dialect.param(3) + ") ON CONFLICT DO NOTHING"
-	return statement{sql, []any{key, text, t.dialect.time(expires)}}
+	return statement{sql, []any{key, text, t.time(expires)}}
 }
 
 // swapSession stores a session in place of the text old.
 func (t *tables) swapSession(key, old, text string, expires time.Time) statement {
 	sql := "UPDATE " + t.sessions + ` SET "session_data" = ` + t.dialect.param(1) + `, "expire_date" = ` + t.dialect.param(2) +
 		` WHERE "session_key" = ` + t.dialect.param(3) + ` AND "session_data" = ` + t.dialect.param(4)
-	return statement{sql, []any{text, t.dialect.time(expires), key, old}}
+	return statement{sql, []any{text, t.time(expires), key, old}}
 }
 
 func (t *tables) deleteSession(key string) statement {
@@ -168,7 +177,7 @@ func (t *tables) deleteSession(key string) statement {
 // clearSessions removes the sessions that expired before now.
 func (t *tables) clearSessions(now time.Time) statement {
 	sql := "DELETE FROM " + t.sessions + ` WHERE "expire_date" < ` + t.dialect.param(1)
-	return statement{sql, []any{t.dialect.time(now)}}
+	return statement{sql, []any{t.time(now)}}
 }
 
 // usersByPK reads users.
@@ -197,7 +206,7 @@ func (t *tables) visible(sql string, args []any) statement {
 
 // setLastLogin notes when a user logged in.
 func (t *tables) setLastLogin(pk djangocompat.PK, now time.Time) statement {
-	args := append(t.dialect.pks(t.pkKind, []djangocompat.PK{pk}), t.dialect.time(now))
+	args := append(t.dialect.pks(t.pkKind, []djangocompat.PK{pk}), t.time(now))
 	sql := "UPDATE " + t.users + " SET " + t.lastLogin + " = " + t.dialect.param(len(args)) +
 		" WHERE " + t.dialect.oneOf(t.pk, t.pkKind, 1)
 	return statement{sql, args}

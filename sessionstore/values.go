@@ -57,21 +57,23 @@ func (v *boolValue) Scan(src any) error {
 	return nil
 }
 
-// timeValue takes a time; SQLite has Django's text for it.
+// timeValue takes a time. SQLite has Django's text for it, or what the driver makes of that: a time whose
+// zone is not known to it.
 type timeValue struct {
 	time.Time
-	location *time.Location
+	location *time.Location // of times that are kept as text, else nil
 }
 
 // Scan implements sql.Scanner.
 func (v *timeValue) Scan(src any) error {
 	switch src := src.(type) {
 	case time.Time:
+		if v.location != nil {
+			src = time.Date(src.Year(), src.Month(), src.Day(), src.Hour(), src.Minute(), src.Second(), src.Nanosecond(), v.location)
+		}
 		v.Time = src.UTC()
 	case string:
 		v.Time = parseTime(src, v.location)
-	case []byte:
-		v.Time = parseTime(string(src), v.location)
 	default:
 		v.Time = time.Time{}
 	}
@@ -95,6 +97,9 @@ func formatTime(t time.Time, location *time.Location) string {
 
 // parseTime reads what formatTime writes; the zero time is none.
 func parseTime(text string, location *time.Location) time.Time {
+	if location == nil {
+		return time.Time{}
+	}
 	t, err := time.ParseInLocation(sqliteTime, text, location) // takes a fraction, too
 	if err != nil {
 		return time.Time{}
