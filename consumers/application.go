@@ -51,6 +51,10 @@ var (
 	// return it like any error; it is not taken for a failure.
 	ErrClosed = errors.New("consumers: connection closed")
 
+	// ErrStuck means that a consumer, or what its Conn.Go had started, was still busy ten seconds after its
+	// client had gone. It is reported, and the consumer waited for.
+	ErrStuck = errors.New("consumers: still busy though the client has gone")
+
 	// ErrNoLayer means that a consumer uses groups but no channel layer is configured.
 	// Python: channels.exceptions.InvalidChannelLayerError.
 	ErrNoLayer = errors.New("consumers: no channel layer is configured")
@@ -59,7 +63,7 @@ var (
 // A Denial is an error that refuses a connection with an HTTP answer of its own.
 // ASGI: the WebSocket denial response extension.
 type Denial struct {
-	// Status is the HTTP status, 400 to 599. Default: 403.
+	// Status is the HTTP status, 400 to 599; anything else is 403.
 	Status int
 	// Header holds further header fields, such as Retry-After.
 	Header http.Header
@@ -68,7 +72,15 @@ type Denial struct {
 }
 
 // Error implements error.
-func (d *Denial) Error() string { return "consumers: denied with " + http.StatusText(d.Status) }
+func (d *Denial) Error() string { return "consumers: denied with " + http.StatusText(d.status()) }
+
+// status returns the status, which is never a success.
+func (d *Denial) status() int {
+	if d.Status < 400 || d.Status > 599 {
+		return http.StatusForbidden
+	}
+	return d.Status
+}
 
 // Is makes errors.Is(d, ErrDenied) true.
 func (d *Denial) Is(target error) bool { return target == ErrDenied }
@@ -76,7 +88,7 @@ func (d *Denial) Is(target error) bool { return target == ErrDenied }
 // DenialOf returns the HTTP answer that err, returned by Open or Connect, stands for. Nothing of err's
 // text is in it.
 func DenialOf(err error) *Denial {
-	if d, ok := errors.AsType[*Denial](err); ok {
+	if d, ok := errors.AsType[*Denial](err); ok && d != nil {
 		return d
 	}
 	switch {

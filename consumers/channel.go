@@ -2,6 +2,7 @@ package consumers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -35,17 +36,38 @@ func (ch *channel) open(ctx context.Context) (string, error) {
 	if ch.scope.Layer == nil {
 		return "", ErrNoLayer
 	}
+	if name, err := ch.opened(); name != "" || err != nil {
+		return name, err
+	}
+	name, err := ch.scope.Layer.NewChannel(ctx, ch.receiver)
+	if err != nil {
+		return "", fmt.Errorf("open channel: %w", err)
+	}
+	kept, err := ch.keep(name)
+	if kept != name {
+		ch.scope.Layer.CloseChannel(name) // another one was opened meanwhile, or none is wanted any more
+	}
+	return kept, err
+}
+
+// opened returns the name of the channel, "" where there is none yet.
+func (ch *channel) opened() (string, error) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if ch.closed {
+		return "", ErrClosed
+	}
+	return ch.name, nil
+}
+
+// keep makes name the channel's, unless it has one, and returns the one that it has.
+func (ch *channel) keep(name string) (string, error) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	if ch.closed {
 		return "", ErrClosed
 	}
 	if ch.name == "" {
-		// A layer names a channel without asking anybody, so the lock is held for a moment only.
-		name, err := ch.scope.Layer.NewChannel(ctx, ch.receiver)
-		if err != nil {
-			return "", fmt.Errorf("open channel: %w", err)
-		}
 		ch.name = name
 	}
 	return ch.name, nil
@@ -65,20 +87,27 @@ func (ch *channel) leave() {
 // GroupAdd makes this connection a member of a group. It leaves its groups by itself when it ends.
 // Python: channel_layer.group_add(group, self.channel_name).
 func (ch *channel) GroupAdd(ctx context.Context, group string) error {
-	name, err := ch.open(ctx)
-	if err != nil {
-		return err
-	}
-	return ch.scope.Layer.GroupAdd(ctx, group, name)
+	return ch.inGroup(ctx, group, channellayer.Layer.GroupAdd)
 }
 
 // GroupDiscard takes this connection out of a group. Python: channel_layer.group_discard.
 func (ch *channel) GroupDiscard(ctx context.Context, group string) error {
+	return ch.inGroup(ctx, group, channellayer.Layer.GroupDiscard)
+}
+
+// inGroup does something about the channel's membership of a group.
+func (ch *channel) inGroup(
+	ctx context.Context, group string, do func(l channellayer.Layer, ctx context.Context, group, channel string) error,
+) error {
 	name, err := ch.open(ctx)
 	if err != nil {
 		return err
 	}
-	return ch.scope.Layer.GroupDiscard(ctx, group, name)
+	err = do(ch.scope.Layer, ctx, group, name)
+	if _, gone := ch.opened(); gone != nil && errors.Is(err, channellayer.ErrNoChannel) {
+		return gone // it was left meanwhile
+	}
+	return err
 }
 
 // GroupSend sends an event to all members of a group, in Go and in Django, this connection among them if

@@ -39,8 +39,9 @@ func (c *Conn) AcceptLater() { c.socket.acceptLater() }
 func (c *Conn) Deny(d *Denial) error { return c.socket.deny(d) }
 
 // Send sends a message. It queues and returns; a client that lets its queue fill up is closed by the
-// server. The error is [ErrClosed] once the connection is closed or not yet accepted.
-func (c *Conn) Send(m Message) error { return c.socket.send(m, nil) }
+// server. What is no UTF-8 in a text is sent as U+FFFD, since a browser would close the connection. The error
+// is [ErrClosed] where the connection is not yet accepted, or closed.
+func (c *Conn) Send(m Message) error { return c.socket.send(m) }
 
 // SendText sends a text message. Python: self.send(text_data=...).
 func (c *Conn) SendText(text string) error { return c.Send(TextMessage(text)) }
@@ -57,10 +58,12 @@ func (c *Conn) SendJSON(v any) error {
 	return c.Send(m)
 }
 
-// Close closes the connection; before it is accepted that refuses the handshake with 403. A code that no
-// frame may carry is sent as 1011; a reason longer than 123 bytes is cut. Python: self.close.
+// Close closes the connection; before it is accepted that refuses the handshake with 403. What the client or
+// the layer say from now on is not looked at, and Disconnect follows. A code that no frame may carry is sent as
+// 1011; a reason longer than 123 bytes is cut. Python: self.close.
 func (c *Conn) Close(code CloseCode, reason string) error { return c.socket.close(code, reason) }
 
-// Go runs f on a goroutine of its own, with a context that is done when the connection is closed. The
-// connection is not over until f has returned; a panic in f fails the consumer.
+// Go runs f on a goroutine of its own, with a context that is done as soon as the connection is gone. Disconnect
+// waits for f to return, but for no longer than ten seconds. An error or a panic of f ends the connection, as
+// one of the consumer's methods does. Once Disconnect was called, Go does nothing.
 func (c *Conn) Go(f func(ctx context.Context) error) { c.socket.spawn(f) }

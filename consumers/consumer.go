@@ -14,6 +14,9 @@ import (
 // An error or a panic ends the connection with 1011, and Disconnect runs all the same; [ErrStop] ends it
 // with 1000, [ErrClosed] means nothing.
 //
+// The context of Connect is done as soon as the client is gone. What a client said before it went is still
+// said: the context of Receive and of handlers lasts for ten seconds more, if that takes so long.
+//
 // Python: channels.generic.websocket.AsyncWebsocketConsumer.
 type Consumer interface {
 	// Connect decides about the handshake. It calls Conn.Accept, or refuses by returning an error, by
@@ -23,8 +26,8 @@ type Consumer interface {
 	// Receive takes a message from the client.
 	Receive(ctx context.Context, c *Conn, m Message) error
 
-	// Disconnect is called once for each Connect, however the connection ended. Its context is not yet
-	// done, but soon will be. Nothing can be sent any more.
+	// Disconnect is called once for each Connect, however the connection ended, with the code of the first
+	// who closed it. Its context is done after ten seconds. Nothing can be sent any more.
 	Disconnect(ctx context.Context, c *Conn, code CloseCode) error
 }
 
@@ -55,7 +58,7 @@ func NewJSON[T any, C JSONConsumer[T]](newConsumer func() C, events ...*EventHan
 	return &webSocketApp{
 		make:     func() Consumer { return jsonConsumer[T]{newConsumer()} },
 		own:      func(c Consumer) any { return c.(jsonConsumer[T]).JSONConsumer },
-		handlers: newHandlers(reflect.TypeFor[C](), events),
+		handlers: newHandlers(reflect.TypeFor[C](), reflect.TypeFor[*Conn](), events),
 	}
 }
 

@@ -19,23 +19,33 @@ func (s *Socket) own() any { return s.app.own(s.consumer) }
 func (s *Socket) connect() {
 	err := guard(func() error {
 		if g, ok := s.own().(Grouper); ok {
-			if err := s.join(g.Groups()); err != nil {
-				return err
-			}
+			return s.join(g.Groups())
 		}
-		return s.consumer.Connect(&s.life, &s.conn)
+		return nil
 	})
-	s.conn.scope.Header = nil // kept for Connect only
-	if err != nil {
-		s.failed(err)
-		return
+	if err == nil {
+		s.note(connected)
+		err = guard(func() error { return s.consumer.Connect(&s.life, &s.conn) })
 	}
+	s.conn.scope.forget()
 	s.mu.Lock()
-	undecided := s.state&(answered|later) == 0
+	wasAnswered, decided := s.state&answered != 0, s.state&(answered|later) != 0
 	s.mu.Unlock()
-	if undecided {
+	switch {
+	case err != nil && !wasAnswered && s.life.Err() == nil:
+		s.failed(err) // even ErrClosed, which says here that it sent before it accepted
+	case err != nil:
+		s.check(err)
+	case !decided:
 		_ = s.deny(DenialOf(ErrDenied)) // it can only be closed already
 	}
+}
+
+// note sets bits of the state.
+func (s *Socket) note(bits state) {
+	s.mu.Lock()
+	s.state |= bits
+	s.mu.Unlock()
 }
 
 // join adds the connection to the groups that it is in from the beginning.
@@ -52,13 +62,12 @@ func (s *Socket) join(groups []string) error {
 func (s *Socket) run() {
 	for {
 		w, ok := s.next()
-		if !ok {
-			return
-		}
 		if w.resume {
 			s.transport.Resume()
 		}
 		switch {
+		case !ok:
+			return
 		case w.code != 0:
 			s.disconnect(w.code)
 			return
@@ -68,51 +77,6 @@ func (s *Socket) run() {
 			s.check(guard(func() error { return s.consumer.Receive(&s.life, &s.conn, w.message) }))
 		}
 	}
-}
-
-// work is one thing that a mailbox held.
-type work struct {
-	message Message
-	event   *channellayer.Delivery
-	code    CloseCode
-	resume  bool // the server may read on
-}
-
-// next takes the next thing out of the mailbox: what the client said goes first, then events. It gives the
-// claim up, and reports false, where there is nothing.
-func (s *Socket) next() (work, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var w work
-	switch {
-	case s.state&through != 0:
-		return w, false
-	case len(s.inbox) > 0:
-		w.message, s.inbox = take(s.inbox)
-		if s.state&paused != 0 && len(s.inbox) <= maxInbox/2 {
-			s.state &^= paused
-			w.resume = true
-		}
-	case s.code != 0:
-		w.code = s.code
-	case len(s.events) > 0:
-		w.event, s.events = take(s.events)
-	default:
-		s.state &^= running
-		return w, false
-	}
-	return w, true
-}
-
-// take returns the first of a queue and the rest, nil where it is empty so that an idle one holds nothing.
-func take[T any](queue []T) (T, []T) {
-	first := queue[0]
-	var none T
-	queue[0] = none
-	if len(queue) == 1 {
-		return first, nil
-	}
-	return first, queue[1:]
 }
 
 // dispatch hands an event to its handler.
@@ -125,22 +89,24 @@ func (s *Socket) dispatch(d *channellayer.Delivery) {
 	switch {
 	case h == nil:
 		s.check(ErrNoHandler)
-	case h.render != nil:
+	case h.render == nil:
+		s.check(guard(func() error { return h.call(&s.life, s.own(), &s.conn, d) }))
+	case s.wasAccepted():
 		s.render(h, d)
 	default:
-		s.check(guard(func() error { return h.call(&s.life, s.own(), &s.conn, d) }))
+		s.transport.Report(&EventError{"not accepted"})
 	}
+}
+
+// wasAccepted reports whether the handshake was.
+func (s *Socket) wasAccepted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state&accepted != 0
 }
 
 // render sends what h makes of an event for all its receivers.
 func (s *Socket) render(h *EventHandler, d *channellayer.Delivery) {
-	s.mu.Lock()
-	open := s.state&accepted != 0
-	s.mu.Unlock()
-	if !open {
-		s.transport.Report(&EventError{"not accepted"})
-		return
-	}
 	r := h.rendered(d)
 	if r.err != nil {
 		s.transport.Report(&EventError{"malformed"})
@@ -150,7 +116,7 @@ func (s *Socket) render(h *EventHandler, d *channellayer.Delivery) {
 		return
 	}
 	if r.message.Kind != 0 {
-		_ = s.send(r.message, &r.frames) // it can only be closed
+		_ = s.transport.Send(r.message, &r.frames) // it can only be closed
 	}
 }
 
@@ -179,28 +145,43 @@ func (s *Socket) check(err error) {
 
 // failed ends a connection whose consumer returned an error or panicked.
 func (s *Socket) failed(err error) {
-	s.mu.Lock()
-	wasAccepted := s.state&accepted != 0
-	s.mu.Unlock()
-	stopped := errors.Is(err, ErrStop)
+	code := s.fail(err)
+	if s.wasAccepted() {
+		s.disconnect(code)
+	} else {
+		s.Disconnect(code)
+	}
+}
+
+// fail tells the server of an error, and the client that the connection is over. It returns the code to go
+// on with.
+func (s *Socket) fail(err error) CloseCode {
+	wasAccepted, stopped := s.wasAccepted(), errors.Is(err, ErrStop)
 	switch {
 	case wasAccepted && stopped:
-		_ = s.close(CloseNormal, "")
-		s.disconnect(CloseNormal)
+		_ = s.close(CloseNormal, "") // it can only be closed already, here and below
 	case wasAccepted:
 		s.transport.Report(err)
 		_ = s.close(CloseInternalError, "")
-		s.disconnect(CloseInternalError)
+	case stopped:
+		_ = s.deny(DenialOf(ErrDenied))
 	default:
-		denial := *DenialOf(err)
-		if denial.Status == 500 && !stopped {
+		if isFailure(err) {
 			s.transport.Report(err)
 		}
-		if stopped {
-			denial.Status = 403
-		}
-		_ = s.deny(&denial)
+		_ = s.deny(DenialOf(err))
 	}
+	if !wasAccepted {
+		return CloseAbnormal
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked // by the consumer itself, if it was quicker
+}
+
+// isFailure reports whether an error of Connect is no decision about the client.
+func isFailure(err error) bool {
+	return !errors.Is(err, ErrDenied) && !errors.Is(err, ErrNoRoute)
 }
 
 // disconnect runs the consumer's Disconnect and leaves the layer. It is the last thing that happens.
@@ -211,24 +192,47 @@ func (s *Socket) disconnect(code CloseCode) {
 		return
 	}
 	s.state |= through
-	s.inbox, s.events = nil, nil
+	if s.code == 0 {
+		s.code = code
+	}
+	code = s.code
+	resume := s.dropLocked()
+	wasConnected, beside := s.state&connected != 0, s.background
 	s.mu.Unlock()
+	if resume {
+		s.transport.Resume()
+	}
 	s.life.end()
-	s.background.Wait()
+	returned := s.await(beside)
+	s.goodbye(code, wasConnected)
+	s.conn.leave()
+	if returned != nil {
+		<-returned
+	}
+	s.transport.Ended()
+}
 
+// goodbye takes the consumer out of the groups that it was in from the beginning, then runs its Disconnect,
+// if its Connect was run. Whatever the one does, the other follows.
+func (s *Socket) goodbye(code CloseCode, wasConnected bool) {
 	ctx, cancel := context.WithTimeout(s.life.base, disconnectTimeout)
 	defer cancel()
-	err := guard(func() error {
+	s.afterwards(guard(func() error {
 		if g, ok := s.own().(Grouper); ok {
 			s.part(ctx, g.Groups())
 		}
-		return s.consumer.Disconnect(ctx, &s.conn, code)
-	})
+		return nil
+	}))
+	if wasConnected {
+		s.afterwards(guard(func() error { return s.consumer.Disconnect(ctx, &s.conn, code) }))
+	}
+}
+
+// afterwards reports an error that nothing more can be done about.
+func (s *Socket) afterwards(err error) {
 	if err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrStop) {
 		s.transport.Report(err)
 	}
-	s.conn.leave()
-	s.transport.Ended()
 }
 
 // part takes the connection out of the groups that it was in from the beginning.

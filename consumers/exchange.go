@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/belleville/belleville/channellayer"
@@ -15,8 +16,8 @@ const (
 	// Django: DATA_UPLOAD_MAX_MEMORY_SIZE.
 	maxBody = 2621440
 
-	// keepAliveInterval is how often a comment is sent on an event stream.
-	keepAliveInterval = 15 * time.Second
+	// bodyTimeout is how long a client may take to send a body; a slower one is answered with 408.
+	bodyTimeout = 30 * time.Second
 )
 
 // A Reporter is told what went wrong in an HTTP consumer, whose client learns nothing but a status. A server
@@ -36,7 +37,7 @@ type serving struct {
 // newExchange returns the Exchange that runs a consumer.
 func newExchange(s *Scope, consumer HTTPConsumer, hs *handlers) *Exchange {
 	return &Exchange{scope: s, serve: func(w http.ResponseWriter, r *http.Request) {
-		c := &HTTPConn{writer: w, request: r, wakeup: make(chan struct{}, 1)}
+		c := &HTTPConn{writer: w, request: r, wakeups: make(chan struct{}, 1)}
 		c.scope, c.receiver = s, c
 		(&serving{c, consumer, hs}).serve(r.Context())
 	}}
@@ -45,27 +46,49 @@ func newExchange(s *Scope, consumer HTTPConsumer, hs *handlers) *Exchange {
 // serve handles the request from its body to Disconnect.
 func (sv *serving) serve(ctx context.Context) {
 	c := sv.conn
-	body, err := io.ReadAll(http.MaxBytesReader(c.writer, c.request.Body, maxBody))
-	if err != nil {
-		status := http.StatusBadRequest
-		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			status = http.StatusRequestEntityTooLarge
-		}
-		http.Error(c.writer, http.StatusText(status), status)
-		return
+	body, err := sv.read()
+	if err == nil {
+		err = guard(func() error { return sv.consumer.Handle(ctx, c, body) })
 	}
-	err = guard(func() error { return sv.consumer.Handle(ctx, c, body) })
 	if err == nil && (c.streams || !sv.handlers.empty()) {
 		err = sv.follow(ctx)
 	}
-	broken := sv.settle(err)
+	if c.patience != nil {
+		c.patience.Stop()
+	}
+	broken := sv.settle(ctx, err)
 	sv.disconnect(ctx)
 	if broken {
 		panic(http.ErrAbortHandler) // so that the client sees that the body is not whole
 	}
-	if !c.begun {
-		c.begin()
+	c.begin()
+}
+
+// read reads the whole body. What is wrong with it is a Denial.
+func (sv *serving) read() ([]byte, error) {
+	r, w := sv.conn.request, sv.conn.writer
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
 	}
+	if r.ContentLength > maxBody {
+		return nil, &Denial{Status: http.StatusRequestEntityTooLarge}
+	}
+	// Where deadlines are not supported the server's own apply. This one must not outlast the body: net/http
+	// reads on, to see whether the client goes.
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	_ = control.SetReadDeadline(time.Time{})
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, &Denial{Status: http.StatusRequestEntityTooLarge}
+	}
+	switch {
+	case err == nil:
+		return body, nil
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &Denial{Status: http.StatusRequestTimeout}
+	}
+	return nil, &Denial{Status: http.StatusBadRequest}
 }
 
 // follow handles events until the response is finished.
@@ -76,16 +99,15 @@ func (sv *serving) follow(ctx context.Context) error {
 		defer t.Stop()
 		keepAlive = t.C
 	}
-	for !sv.conn.finished {
+	for {
 		d, err := sv.conn.next(ctx, keepAlive)
-		if err != nil {
-			return err
+		if err == nil && d != nil {
+			err = sv.dispatch(ctx, d)
 		}
-		if err := sv.dispatch(ctx, d); err != nil {
+		if err != nil || d == nil {
 			return err
 		}
 	}
-	return nil
 }
 
 // dispatch hands an event to its handler.
@@ -107,22 +129,27 @@ func (sv *serving) dispatch(ctx context.Context, d *channellayer.Delivery) error
 }
 
 // settle answers what an error left unanswered. It reports whether the response is broken off.
-func (sv *serving) settle(err error) (broken bool) {
-	if err == nil || errors.Is(err, ErrStop) || errors.Is(err, ErrClosed) {
+func (sv *serving) settle(ctx context.Context, err error) (broken bool) {
+	switch {
+	case err == nil || errors.Is(err, ErrStop) || errors.Is(err, ErrClosed):
+		return false
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil: // it was told that the client has gone
 		return false
 	}
-	denial := *DenialOf(err)
-	if denial.Status == http.StatusInternalServerError {
+	if isFailure(err) {
 		sv.report(err)
 	}
 	if sv.conn.begun {
 		return true
 	}
-	if denial.Body == nil {
-		denial.Body = []byte(http.StatusText(denial.Status) + "\n")
-	}
+	denial := DenialOf(err)
+	status, body := denial.status(), denial.Body
 	clear(sv.conn.writer.Header())
-	_ = sv.conn.SendResponse(denial.Status, denial.Header, denial.Body) // the client may be gone
+	if body == nil {
+		sv.conn.writer.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		body = []byte(http.StatusText(status) + "\n")
+	}
+	_ = sv.conn.SendResponse(status, denial.Header, body) // the client may be gone
 	return false
 }
 
@@ -130,7 +157,8 @@ func (sv *serving) settle(err error) (broken bool) {
 func (sv *serving) disconnect(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), disconnectTimeout)
 	defer cancel()
-	if err := guard(func() error { return sv.consumer.Disconnect(ctx, sv.conn) }); err != nil {
+	err := guard(func() error { return sv.consumer.Disconnect(ctx, sv.conn) })
+	if err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrStop) {
 		sv.report(err)
 	}
 	sv.conn.leave()

@@ -13,8 +13,9 @@ import (
 
 // An EventHandler says which events a consumer handles, and how. [On], [OnGroup] and their kin make them.
 type EventHandler struct {
-	eventType string       // "" for every other type
-	consumer  reflect.Type // whose method it is; nil for a function of the event alone
+	eventType string // "" for every other type
+	// Whose method it is, and the connection that it takes; nil for a function of the event alone.
+	consumer, conn reflect.Type
 
 	// Exactly one of these is set.
 	call   func(ctx context.Context, consumer, conn any, d *channellayer.Delivery) error
@@ -34,7 +35,7 @@ var ErrNoHandler = errors.New("consumers: no handler for an event's type")
 //
 // Python: a method named like the event's type.
 func On[C any, K *Conn | *HTTPConn, E Event](method func(C, context.Context, K, E) error) *EventHandler {
-	h := &EventHandler{eventType: typeOf[E](), consumer: reflect.TypeFor[C]()}
+	h := &EventHandler{eventType: typeOf[E](), consumer: reflect.TypeFor[C](), conn: reflect.TypeFor[K]()}
 	h.call = func(ctx context.Context, consumer, conn any, d *channellayer.Delivery) error {
 		e, ok := decode[E](h, d)
 		if !ok {
@@ -48,7 +49,7 @@ func On[C any, K *Conn | *HTTPConn, E Event](method func(C, context.Context, K, 
 // OnType is like On for an event that has no Go type.
 func OnType[C any, K *Conn | *HTTPConn](eventType string, method func(C, context.Context, K, channellayer.Event) error) *EventHandler {
 	return &EventHandler{
-		eventType: eventType, consumer: reflect.TypeFor[C](),
+		eventType: eventType, consumer: reflect.TypeFor[C](), conn: reflect.TypeFor[K](),
 		call: func(ctx context.Context, consumer, conn any, d *channellayer.Delivery) error {
 			return method(consumer.(C), ctx, conn.(K), d.Event)
 		},
@@ -116,8 +117,9 @@ type rendering struct {
 func (h *EventHandler) rendered(d *channellayer.Delivery) *rendering {
 	return d.Memo(h, func(ev channellayer.Event) any {
 		r := new(rendering)
-		r.err = guard(func() (err error) {
-			r.message, err = h.render(ev)
+		r.err = guard(func() error {
+			m, err := h.render(ev)
+			r.message = m.sendable()
 			return err
 		})
 		return r
@@ -130,52 +132,72 @@ type handlers struct {
 	other  *EventHandler
 }
 
-// newHandlers panics where two handlers are for the same type, or one is no method of consumer's type.
-func newHandlers(consumer reflect.Type, list []*EventHandler) *handlers {
+// newHandlers returns the handlers of a consumer whose connections are of type conn. It panics where two are
+// for the same type, or one is no method of that consumer, or for another kind of connection.
+func newHandlers(consumer, conn reflect.Type, list []*EventHandler) *handlers {
 	hs := &handlers{byType: make(map[string]*EventHandler, 2*len(list))}
 	for _, h := range list {
-		if h.consumer != nil && !consumer.AssignableTo(h.consumer) {
-			panic(fmt.Sprintf("consumers: a handler of %v cannot serve %v", h.consumer, consumer))
+		if h.consumer != nil && (!consumer.AssignableTo(h.consumer) || h.conn != conn) {
+			panic(fmt.Sprintf("consumers: a handler of %v with a %v cannot serve %v with a %v", h.consumer, h.conn, consumer, conn))
 		}
-		if h.eventType == "" {
-			hs.other = h
-			continue
-		}
-		name, err := handlerName(h.eventType)
-		if err != nil {
-			panic("consumers: " + err.Error())
-		}
-		if hs.byType[name] != nil {
-			panic("consumers: two handlers for " + h.eventType)
-		}
-		hs.byType[h.eventType], hs.byType[name] = h, h
+		hs.add(h)
 	}
 	return hs
 }
 
-// find returns the handler of an event's type, or nil.
+// add adds one handler.
+func (hs *handlers) add(h *EventHandler) {
+	if h.eventType == "" {
+		if hs.other != nil {
+			panic("consumers: two handlers for all other types")
+		}
+		hs.other = h
+		return
+	}
+	name, err := handlerName(h.eventType)
+	if err != nil {
+		panic("consumers: " + err.Error())
+	}
+	if hs.byType[name] != nil {
+		panic("consumers: two handlers for " + h.eventType)
+	}
+	hs.byType[h.eventType], hs.byType[name] = h, h
+}
+
+// find returns the handler of an event's type, or nil. It is called for each member of a group, so it
+// allocates nothing.
 func (hs *handlers) find(eventType string) *EventHandler {
 	if h := hs.byType[eventType]; h != nil {
 		return h
 	}
-	name, err := handlerName(eventType)
-	if err != nil {
+	if !hasHandlerName(eventType) {
 		return nil
 	}
-	if h := hs.byType[name]; h != nil {
+	var space [64]byte
+	name := append(space[:0], eventType...)
+	for i, c := range name {
+		if c == '.' {
+			name[i] = '_'
+		}
+	}
+	if h := hs.byType[string(name)]; h != nil {
 		return h
 	}
 	return hs.other
 }
 
+// hasHandlerName reports whether Channels would look for a method: none is named like "_x" or ".x".
+func hasHandlerName(eventType string) bool {
+	return eventType != "" && eventType[0] != '_' && eventType[0] != '.'
+}
+
 // handlerName is the name of the method that Channels would call.
 // Python: channels.consumer.get_handler_name.
 func handlerName(eventType string) (string, error) {
-	name := strings.ReplaceAll(eventType, ".", "_")
-	if name == "" || name[0] == '_' {
+	if !hasHandlerName(eventType) {
 		return "", errors.New("an event type must not be empty or begin with an underscore or a dot")
 	}
-	return name, nil
+	return strings.ReplaceAll(eventType, ".", "_"), nil
 }
 
 // empty reports whether there is no handler at all.

@@ -31,7 +31,7 @@ func NewHTTP[C HTTPConsumer](newConsumer func() C, events ...*EventHandler) Appl
 			panic("consumers: OnGroup handles events of WebSockets only")
 		}
 	}
-	hs := newHandlers(reflect.TypeFor[C](), events)
+	hs := newHandlers(reflect.TypeFor[C](), reflect.TypeFor[*HTTPConn](), events)
 	return ApplicationFunc(func(_ context.Context, s *Scope) (Instance, error) {
 		s.complete()
 		return newExchange(s, newConsumer(), hs), nil

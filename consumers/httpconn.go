@@ -2,11 +2,8 @@ package consumers
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -26,14 +23,17 @@ type HTTPConn struct {
 	request *http.Request
 
 	// Owned by the goroutine that serves the request.
-	status   int // 0 while none was chosen
-	begun    bool
-	finished bool
-	streams  bool // server-sent events: kept alive by comments
+	status     int // 0 while none was chosen
+	begun      bool
+	finished   bool
+	streams    bool // server-sent events: kept alive by comments
+	patience   *time.Timer
+	lateStatus int // what it is answered with when patience is at its end
 
-	mu     sync.Mutex // guards the fields below
-	events []*channellayer.Delivery
-	wakeup chan struct{} // holds one where events is not empty
+	wakeups chan struct{} // holds one where events is not empty
+
+	mu     sync.Mutex // guards the field below
+	events queue[*channellayer.Delivery]
 }
 
 // Request is the request as net/http has it; its body has been read.
@@ -54,6 +54,9 @@ func (c *HTTPConn) SendHeaders(status int, header http.Header) {
 // SendBody sends a part of the body at once, with more to follow.
 // Python: self.send_body(body, more_body=True).
 func (c *HTTPConn) SendBody(part []byte) error {
+	if c.finished {
+		return nil
+	}
 	if err := c.write(part); err != nil {
 		return err
 	}
@@ -63,7 +66,7 @@ func (c *HTTPConn) SendBody(part []byte) error {
 // Finish sends the last part of the body; what is sent later is ignored.
 // Python: self.send_body(body).
 func (c *HTTPConn) Finish(part []byte) error {
-	err := c.write(part)
+	err := c.write(part) // net/http flushes it once the consumer is through
 	c.finished = true
 	return err
 }
@@ -116,116 +119,98 @@ func (c *HTTPConn) write(part []byte) error {
 	return gone(err)
 }
 
-// gone turns an error of net/http, whose text may name the peer, into ErrClosed.
-func gone(err error) error {
-	if err == nil || errors.Is(err, http.ErrNotSupported) {
+// FinishAfter finishes the response when so much time has passed and nothing else has finished it: with a
+// status and no body, where nothing was sent yet. A long poll needs it, since proxies lose their patience too.
+// A later call begins anew.
+func (c *HTTPConn) FinishAfter(d time.Duration, status int) {
+	if c.patience != nil {
+		c.patience.Stop()
+	}
+	c.patience, c.lateStatus = time.NewTimer(d), status
+}
+
+// late is when FinishAfter finishes the response.
+func (c *HTTPConn) late() <-chan time.Time {
+	if c.patience == nil {
 		return nil
 	}
-	return ErrClosed
+	return c.patience.C
 }
 
-// A ServerSentEvent is one event of an event stream, as the HTML standard defines it under
-// "Server-sent events".
-type ServerSentEvent struct {
-	// ID is what a client that reconnects sends as Last-Event-ID. It holds no line break.
-	ID string
-	// Type is the event's name for addEventListener, by default "message".
-	Type string
-	// Data may have several lines.
-	Data string
-	// Retry is how long a client waits before it reconnects, in whole milliseconds; 0 leaves it as it is.
-	Retry time.Duration
-}
-
-// StartEvents begins a stream of server-sent events. It stays open after Handle has returned, kept alive by
-// a comment every 15 seconds, until Finish or until the client goes.
-func (c *HTTPConn) StartEvents() error {
-	c.SendHeaders(http.StatusOK, http.Header{
-		"Content-Type":      {"text/event-stream; charset=utf-8"},
-		"Cache-Control":     {"no-cache"},
-		"X-Accel-Buffering": {"no"}, // nginx would hold the stream back
-	})
-	c.streams = true
-	return c.Flush()
-}
-
-// LastEventID is the ID of the last event that the client got before it reconnected, or "".
-func (c *HTTPConn) LastEventID() string { return c.request.Header.Get("Last-Event-ID") }
-
-// lineBreaks ends a field of an event stream.
-var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n")
-
-// SendEvent sends one event of a stream that StartEvents began.
-func (c *HTTPConn) SendEvent(e ServerSentEvent) error {
-	if strings.ContainsAny(e.ID+e.Type, "\r\n\x00") {
-		return errors.New("consumers: line break in the id or type of a server-sent event")
-	}
-	var b strings.Builder
-	field := func(name, value string) {
-		b.WriteString(name + ": " + value + "\n")
-	}
-	if e.ID != "" {
-		field("id", e.ID)
-	}
-	if e.Type != "" {
-		field("event", e.Type)
-	}
-	if e.Retry > 0 {
-		field("retry", strconv.FormatInt(e.Retry.Milliseconds(), 10))
-	}
-	for line := range strings.SplitSeq(lineBreaks.Replace(e.Data), "\n") {
-		field("data", line)
-	}
-	b.WriteString("\n")
-	return c.SendBody([]byte(b.String()))
-}
-
-// SendEventJSON sends v in compact JSON as the data of an event.
-func (c *HTTPConn) SendEventJSON(e ServerSentEvent, v any) error {
-	data, err := json.Marshal(v)
-	if err != nil {
+// gone turns an error of net/http, whose text may name the peer, into ErrClosed, unless it is the consumer's
+// own mistake.
+func gone(err error) error {
+	switch {
+	case err == nil || errors.Is(err, http.ErrNotSupported):
+		return nil
+	case errors.Is(err, http.ErrBodyNotAllowed) || errors.Is(err, http.ErrContentLength):
 		return err
 	}
-	e.Data = string(data)
-	return c.SendEvent(e)
+	return ErrClosed
 }
 
 // Receive implements channellayer.Receiver.
 func (c *HTTPConn) Receive(d *channellayer.Delivery, capacity int) bool {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.events) >= capacity {
-		return false
+	full := c.events.len() >= capacity
+	if !full {
+		c.events.push(d)
 	}
-	c.events = append(c.events, d)
+	c.mu.Unlock()
 	select {
-	case c.wakeup <- struct{}{}:
+	case c.wakeups <- struct{}{}:
 	default: // it is awake already
 	}
-	return true
+	return !full
 }
 
-// next waits for an event, and keeps an event stream alive meanwhile.
+// waiting returns the event that has waited longest, or nil.
+func (c *HTTPConn) waiting() *channellayer.Delivery {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.events.len() == 0 {
+		return nil
+	}
+	return c.events.pop()
+}
+
+// errDraining ends a response because the server wants to go. Who has not been answered yet may come again.
+var errDraining = &Denial{Status: http.StatusServiceUnavailable, Header: http.Header{"Retry-After": {"1"}}}
+
+// next waits for an event, and keeps an event stream alive meanwhile. It returns nil where the response was
+// finished instead.
 func (c *HTTPConn) next(ctx context.Context, keepAlive <-chan time.Time) (*channellayer.Delivery, error) {
-	for {
-		c.mu.Lock()
-		if len(c.events) > 0 {
-			var d *channellayer.Delivery
-			d, c.events = take(c.events)
-			c.mu.Unlock()
+	for !c.finished {
+		select {
+		case <-c.scope.Draining:
+			return nil, c.drain()
+		default:
+		}
+		if d := c.waiting(); d != nil {
 			return d, nil
 		}
-		c.mu.Unlock()
 		select {
-		case <-c.wakeup:
+		case <-c.wakeups:
 		case <-keepAlive:
 			if err := c.SendBody([]byte(": keep-alive\n\n")); err != nil {
 				return nil, err
 			}
+		case <-c.late():
+			c.SendHeaders(c.lateStatus, nil)
+			c.finished = true
 		case <-c.scope.Draining:
-			return nil, ErrClosed
+			return nil, c.drain()
 		case <-ctx.Done():
 			return nil, ErrClosed
 		}
 	}
+	return nil, nil
+}
+
+// drain says how a response ends whose server wants to go: a stream just ends.
+func (c *HTTPConn) drain() error {
+	if c.begun {
+		return ErrClosed
+	}
+	return errDraining
 }

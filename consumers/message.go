@@ -1,10 +1,12 @@
 package consumers
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
+	"unicode/utf8"
 )
 
 // A Kind says whether a message is text or binary. RFC 6455 §5.6.
@@ -35,6 +37,15 @@ func JSONMessage(v any) (Message, error) {
 		return Message{}, fmt.Errorf("encode message: %w", err)
 	}
 	return Message{Text, b}, nil
+}
+
+// sendable returns the message as it may be sent: what is no UTF-8 in a text becomes U+FFFD, for a browser
+// would close the connection.
+func (m Message) sendable() Message {
+	if m.Kind == Text && !utf8.Valid(m.Data) {
+		m.Data = bytes.ToValidUTF8(m.Data, []byte("\uFFFD"))
+	}
+	return m
 }
 
 // Text returns the message as a string.

@@ -36,7 +36,8 @@ type Scope struct {
 	RootPath string
 	// Query is what followed "?", as it was sent.
 	Query string
-	// Header holds the request's fields. Once Connect has returned it is empty: copy what is needed longer.
+	// Header holds the request's fields. Those of a WebSocket are there until Connect has returned: copy what
+	// is needed longer, by a goroutine of Conn.Go, too.
 	Header Header
 	// Client is the peer's address, as told by trusted proxies; Server is the address it connected to.
 	// They are invalid on a unix socket.
@@ -45,7 +46,7 @@ type Scope struct {
 	// Subprotocols are those that the client offers, in its order.
 	Subprotocols []string
 
-	// Cookies is set by authmw.Cookies.
+	// Cookies is set by authmw.Cookies. Those of a WebSocket are there until Connect has returned, like Header.
 	Cookies map[string]string
 	// Session is set by authmw.Sessions, User by authmw.Auth. Both are never nil once a consumer sees
 	// them: without that middleware they are the empty session and AnonymousUser. They may be shared
@@ -161,6 +162,9 @@ func ScopeFrom(ctx context.Context) *Scope {
 
 // anonymous is the User of every visitor that is not known.
 var anonymous = new(djangocompat.User)
+
+// forget drops what only Connect needs, which is most of what a request holds.
+func (s *Scope) forget() { s.Header, s.Cookies = nil, nil }
 
 // complete fills in what no middleware set.
 func (s *Scope) complete() {

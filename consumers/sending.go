@@ -1,9 +1,10 @@
 package consumers
 
 import (
-	"context"
 	"errors"
 	"net/http"
+	"strings"
+	"unicode/utf8"
 )
 
 // ErrAnswered means that the handshake was answered before.
@@ -11,33 +12,44 @@ var ErrAnswered = errors.New("consumers: the handshake was answered already")
 
 // answer answers the handshake, once.
 func (s *Socket) answer(r Response) error {
+	accept := r.Status == http.StatusSwitchingProtocols
 	s.mu.Lock()
-	if s.state&answered != 0 {
+	switch {
+	case s.state&answered != 0:
 		s.mu.Unlock()
 		return ErrAnswered
+	case s.code != 0:
+		s.mu.Unlock()
+		return ErrClosed
 	}
-	s.state |= answered
+	s.state |= answered | answering
+	if accept {
+		s.state |= accepted // now, for the client may say something before Answer has returned
+	}
 	s.mu.Unlock()
-	if err := s.transport.Answer(r); err != nil {
-		return err
-	}
-	if r.Status != http.StatusSwitchingProtocols {
-		s.Disconnect(CloseAbnormal)
-		return nil
-	}
+	err := s.transport.Answer(r)
 	s.mu.Lock()
-	s.state |= accepted
+	s.state &^= answering
+	if err != nil {
+		s.state &^= answered | accepted
+	}
+	asked := s.asked
 	s.mu.Unlock()
+	switch {
+	case err != nil:
+		s.Disconnect(CloseAbnormal)
+		return err
+	case !accept:
+		s.Disconnect(CloseAbnormal)
+	case asked != 0:
+		_ = s.transport.Close(asked, "") // the client may be gone already
+	}
 	return nil
 }
 
 // deny refuses the handshake, and ends the consumer with 1006 as Channels does.
 func (s *Socket) deny(d *Denial) error {
-	status := d.Status
-	if status < 400 || status > 599 {
-		status = http.StatusForbidden
-	}
-	return s.answer(Response{Status: status, Header: d.Header, Body: d.Body})
+	return s.answer(Response{Status: d.status(), Header: d.Header, Body: d.Body})
 }
 
 // acceptLater lets Connect return without a decision.
@@ -48,31 +60,35 @@ func (s *Socket) acceptLater() {
 }
 
 // send queues a message for the client.
-func (s *Socket) send(m Message, frames *Frames) error {
+func (s *Socket) send(m Message) error {
 	s.mu.Lock()
 	open := s.state&(accepted|closing) == accepted && s.code == 0
 	s.mu.Unlock()
 	if !open {
 		return ErrClosed
 	}
-	return s.transport.Send(m, frames)
+	return s.transport.Send(m.sendable(), nil)
 }
 
 // close closes an accepted connection and refuses another.
 func (s *Socket) close(code CloseCode, reason string) error {
-	s.mu.Lock()
-	wasAccepted := s.state&accepted != 0
-	wasClosing := s.state&closing != 0
-	s.state |= closing
-	s.mu.Unlock()
-	switch {
-	case !wasAccepted:
-		return s.deny(&Denial{Status: http.StatusForbidden})
-	case wasClosing:
-		return ErrClosed
-	}
 	if !code.Sendable() {
 		code = CloseInternalError
+	}
+	s.mu.Lock()
+	before := s.state
+	s.state |= closing
+	if s.asked == 0 {
+		s.asked = code
+	}
+	s.mu.Unlock()
+	switch {
+	case before&accepted == 0:
+		return s.deny(DenialOf(ErrDenied))
+	case before&closing != 0:
+		return ErrClosed
+	case before&answering != 0:
+		return nil // answer closes, without the reason
 	}
 	return s.transport.Close(code, cut(reason))
 }
@@ -80,34 +96,16 @@ func (s *Socket) close(code CloseCode, reason string) error {
 // maxReason is the room for a reason in a close frame. RFC 6455 §5.5.
 const maxReason = 123
 
-// cut returns as much of a reason as fits into a close frame, in whole characters.
+// cut returns as much of a reason as fits into a close frame, in whole characters. What is no UTF-8 would be
+// an error on the client's side.
 func cut(reason string) string {
+	reason = strings.ToValidUTF8(reason, "\uFFFD")
 	if len(reason) <= maxReason {
 		return reason
 	}
-	end := 0
-	for i := range reason {
-		if i > maxReason {
-			break
-		}
-		end = i
+	end := maxReason
+	for !utf8.RuneStart(reason[end]) {
+		end--
 	}
 	return reason[:end]
-}
-
-// spawn runs f beside the consumer.
-func (s *Socket) spawn(f func(ctx context.Context) error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.state&through != 0 {
-		return // nobody would wait for it any more
-	}
-	s.background.Go(func() {
-		err := guard(func() error { return f(&s.life) })
-		if err == nil || errors.Is(err, ErrClosed) || s.life.Err() != nil {
-			return
-		}
-		s.transport.Report(err)
-		_ = s.close(CloseInternalError, "")
-	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"sync"
+	"time"
 
 	"github.com/belleville/belleville/channellayer"
 )
@@ -13,6 +14,7 @@ type webSocketApp struct {
 	make     func() Consumer
 	own      func(Consumer) any // the site's own consumer, where make wrapped it
 	handlers *handlers
+	boxes    sync.Pool // of *mailbox, empty ones
 }
 
 // New makes an Application of a consumer: newConsumer is called for each connection. It panics where a
@@ -23,7 +25,7 @@ func New[C Consumer](newConsumer func() C, events ...*EventHandler) Application 
 	return &webSocketApp{
 		make:     func() Consumer { return newConsumer() },
 		own:      func(c Consumer) any { return c },
-		handlers: newHandlers(reflect.TypeFor[C](), events),
+		handlers: newHandlers(reflect.TypeFor[C](), reflect.TypeFor[*Conn](), events),
 	}
 }
 
@@ -35,11 +37,9 @@ func (a *webSocketApp) Open(_ context.Context, s *Scope) (Instance, error) {
 	return sock, nil
 }
 
-// maxInbox is how many messages of a client wait for its consumer before the server stops reading.
-const maxInbox = 16
-
-// A Socket is the consumer of one WebSocket together with its mailbox. A server calls Start, then Message
-// and Disconnect; none of those waits for the consumer, except Start for Connect.
+// A Socket is the consumer of one WebSocket together with its mailbox. A server calls Start, Message and
+// Disconnect; none of those waits for the consumer, except Start for Connect. What comes before Start waits
+// for it.
 //
 // Work is done on a goroutine that exists only while there is some.
 type Socket struct {
@@ -52,54 +52,68 @@ type Socket struct {
 	transport Transport
 	life      lifetime
 
-	background sync.WaitGroup // what Conn.Go started
-
-	mu     sync.Mutex // guards the fields below
-	state  state
-	inbox  []Message
-	events []*channellayer.Delivery
-	code   CloseCode // why the connection is gone; 0 while it is not
+	mu         sync.Mutex // guards the fields below
+	state      state
+	code       CloseCode   // why the connection is gone; 0 while it is not
+	asked      CloseCode   // what Close was called with first; 0 while it was not
+	box        *mailbox    // nil while nothing waits
+	background *background // nil while Conn.Go was not called
 }
 
 // state is what has happened to a Socket, as bits.
 type state uint16
 
 const (
-	running  state = 1 << iota // somebody works through the mailbox
-	answered                   // the handshake was
-	accepted                   // with 101
-	later                      // the handshake is answered by a handler of an event
-	closing                    // Close was called
-	paused                     // Message reported false, Resume is owed
-	through                    // Disconnect has begun: nothing more is dispatched
+	started   state = 1 << iota // Start was called
+	running                     // somebody works through the mailbox
+	connected                   // the consumer's Connect was called, so its Disconnect will be
+	answered                    // the handshake was
+	answering                   // the transport is at it
+	accepted                    // with 101
+	later                       // the handshake is answered by a handler of an event
+	closing                     // Close was called: nothing is dispatched any more but Disconnect
+	paused                      // Message reported false, Resume is owed
+	through                     // Disconnect has begun: nothing more is dispatched
 )
 
 // instance implements Instance.
 func (*Socket) instance() {}
 
 // Start begins the connection on t with the consumer's Connect, and returns when the mailbox is empty.
-// The context's values are seen by all methods of the consumer; its end is not the connection's.
+// The context's values are seen by all methods of the consumer; its end is not the connection's. Where
+// Disconnect came first there is no Connect, and Start calls only Transport.Ended.
 func (s *Socket) Start(ctx context.Context, t Transport) {
 	s.transport = t
-	s.life.base = context.WithoutCancel(ctx)
+	s.life.begin(ctx)
 	s.mu.Lock()
-	s.state |= running
+	s.state |= started | running
+	gone := s.code != 0
+	if gone {
+		s.state |= through
+		s.dropLocked()
+	}
 	s.mu.Unlock()
+	if gone {
+		t.Ended()
+		return
+	}
 	s.connect()
 	s.run()
 }
 
 // Message takes a message from the client. It reports false when the server should read no further until
-// Transport.Resume is called; the message was taken all the same.
+// Transport.Resume is called: 16 messages wait, or more than 64 KiB. The message was taken all the same.
 func (s *Socket) Message(m Message) bool {
 	s.mu.Lock()
-	if s.state&through != 0 {
+	if s.state&(closing|through) != 0 || s.code != 0 {
 		s.mu.Unlock()
 		return true
 	}
-	s.inbox = append(s.inbox, m)
-	more := len(s.inbox) < maxInbox
-	if !more {
+	b := s.boxLocked()
+	b.messages.push(m)
+	b.bytes += len(m.Data)
+	full := b.full()
+	if full {
 		s.state |= paused
 	}
 	start := s.claimLocked()
@@ -107,11 +121,12 @@ func (s *Socket) Message(m Message) bool {
 	if start {
 		go s.run()
 	}
-	return more
+	return !full
 }
 
-// Disconnect says that the connection is gone. The consumer's context is done at once, its Disconnect
-// follows what the client had said before.
+// Disconnect says that the connection is gone. What the client said before is still handled, for which the
+// consumer has ten seconds before its context ends; then its Disconnect is called. What Conn.Go has started,
+// and a Connect that has not answered yet, have no reason to go on: their context is done at once.
 func (s *Socket) Disconnect(code CloseCode) {
 	s.mu.Lock()
 	if s.code != 0 {
@@ -120,16 +135,33 @@ func (s *Socket) Disconnect(code CloseCode) {
 	}
 	s.code = code
 	start := s.claimLocked()
+	busy := !start && s.state&(started|through) == started
+	if busy {
+		s.boxLocked().overdue = time.AfterFunc(disconnectTimeout, s.overdue)
+	}
+	patient := busy && s.state&accepted != 0
+	b := s.background
 	s.mu.Unlock()
-	s.life.end()
+	if b != nil {
+		b.life.end()
+	}
+	if !patient {
+		s.life.end()
+	}
 	if start {
 		go s.run()
 	}
 }
 
+// overdue ends the patience with a consumer that is still busy though its client has gone.
+func (s *Socket) overdue() {
+	s.life.end()
+	s.transport.Report(ErrStuck)
+}
+
 // claimLocked reports whether the caller is to work through the mailbox.
 func (s *Socket) claimLocked() bool {
-	if s.state&(running|through) != 0 {
+	if s.state&started == 0 || s.state&(running|through) != 0 {
 		return false
 	}
 	s.state |= running
@@ -145,15 +177,11 @@ func (in *inlet) Receive(d *channellayer.Delivery, capacity int) bool {
 	s := (*Socket)(in)
 	h := s.app.handlers.find(d.Event.Type())
 	s.mu.Lock()
-	if s.state&through != 0 {
+	switch {
+	case s.state&(closing|through) != 0:
 		s.mu.Unlock()
-		return true // it is leaving its groups at this moment
-	}
-	if len(s.events) >= capacity {
-		s.mu.Unlock()
-		return false
-	}
-	if s.state&accepted != 0 && h != nil && h.render != nil && s.claimLocked() {
+		return true // it is leaving its groups soon
+	case h != nil && h.render != nil && s.state&accepted != 0 && s.claimLocked():
 		s.mu.Unlock()
 		s.render(h, d)
 		if !s.idle() {
@@ -161,20 +189,24 @@ func (in *inlet) Receive(d *channellayer.Delivery, capacity int) bool {
 		}
 		return true
 	}
-	s.events = append(s.events, d)
+	b := s.boxLocked()
+	full := b.events.len() >= capacity
+	if !full {
+		b.events.push(d)
+	}
 	start := s.claimLocked()
 	s.mu.Unlock()
 	if start {
 		go s.run()
 	}
-	return true
+	return !full
 }
 
 // idle gives the claim on the mailbox up if it is empty, and reports whether it did.
 func (s *Socket) idle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.inbox) > 0 || len(s.events) > 0 || s.code != 0 {
+	if s.box != nil || s.code != 0 {
 		return false
 	}
 	s.state &^= running

@@ -15,7 +15,7 @@ type Response struct {
 // A Transport is the connection under a [Socket]: a server has one, and so has wstest. Its methods may be
 // called concurrently, and none of them waits for the peer.
 type Transport interface {
-	// Answer answers the handshake. It is called once.
+	// Answer answers the handshake. It is called once; an error means that the connection is gone.
 	Answer(r Response) error
 
 	// Send queues a message. Where frames is not nil the same message goes to other connections too, and
@@ -29,12 +29,12 @@ type Transport interface {
 	// Resume says that Socket.Message, having reported false, can take messages again.
 	Resume()
 
-	// Report tells of something that went wrong: a *PanicError, an *EventError, or the error of a
+	// Report tells of something that went wrong: a *PanicError, an *EventError, ErrStuck, or the error of a
 	// consumer. The socket has done what is to be done.
 	Report(err error)
 
-	// Ended says that the consumer is through, after its Disconnect, or at once where its handshake
-	// was refused before one was opened.
+	// Ended says that the consumer is through, after its Disconnect, or at once where the connection was
+	// gone before Start. It is called once, last.
 	Ended()
 }
 

@@ -12,10 +12,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
-	"sync"
 
 	"github.com/belleville/belleville/channellayer"
 	"github.com/belleville/belleville/consumers"
@@ -33,6 +34,11 @@ type Config struct {
 	Session *djangocompat.Session
 	// Layer is the site's channel layer.
 	Layer channellayer.Layer
+	// Draining is closed when the server begins to drain; nil for one that never does.
+	Draining <-chan struct{}
+	// Reporter is told what goes wrong in an HTTP consumer. What does in a WebSocket's is for
+	// [Communicator.Wait] and [Communicator.Reported].
+	Reporter consumers.Reporter
 }
 
 // A CloseError says that the consumer closed the connection.
@@ -73,9 +79,10 @@ func newScope(kind, target string, cfg Config) *consumers.Scope {
 	s := &consumers.Scope{
 		Type: kind, Method: http.MethodGet, Scheme: "ws", Path: u.Path, RawPath: u.EscapedPath(), Query: u.RawQuery,
 		Subprotocols: cfg.Subprotocols, User: cfg.User, Session: cfg.Session, Layer: cfg.Layer,
+		Draining: cfg.Draining,
 	}
-	for name, values := range cfg.Header {
-		for _, v := range values {
+	for _, name := range slices.Sorted(maps.Keys(cfg.Header)) {
+		for _, v := range cfg.Header[name] {
 			s.Header = append(s.Header, consumers.HeaderField{Name: strings.ToLower(name), Value: v})
 		}
 	}
@@ -94,13 +101,14 @@ func (c *Communicator) Connect(ctx context.Context) (consumers.Response, error) 
 		if d.Status == http.StatusInternalServerError {
 			c.wire.Report(err)
 		}
-		return consumers.Response{Status: d.Status, Header: d.Header, Body: d.Body}, nil
+		c.wire.Ended()
+		return consumers.Response{Status: statusOf(d), Header: d.Header, Body: d.Body}, nil
 	}
 	socket, ok := instance.(*consumers.Socket)
 	if !ok {
 		return consumers.Response{}, errors.New("wstest: the application is none for WebSockets")
 	}
-	c.socket = socket
+	c.socket, c.wire.socket = socket, socket
 	go socket.Start(context.WithoutCancel(ctx), c.wire) // returns when its mailbox is empty
 	select {
 	case <-c.wire.answered:
@@ -110,10 +118,14 @@ func (c *Communicator) Connect(ctx context.Context) (consumers.Response, error) 
 	}
 }
 
-// Send sends a message to the consumer.
+// Send sends a message to the consumer. The error is [ErrNotAccepted] before the handshake was accepted, and
+// once the connection is closed the same as that of Receive.
 func (c *Communicator) Send(m consumers.Message) error {
 	if c.socket == nil || !c.wire.accepted() {
 		return ErrNotAccepted
+	}
+	if err := c.wire.over(); err != nil {
+		return err
 	}
 	c.socket.Message(m) // a test may send more than a server would
 	return nil
@@ -135,7 +147,7 @@ func (c *Communicator) SendJSON(v any) error {
 }
 
 // Receive returns the consumer's next message. The error is a [*CloseError] where it closed the connection,
-// what the consumer failed with, or ctx's.
+// what the consumer failed with, [consumers.ErrClosed] after Close, or ctx's.
 func (c *Communicator) Receive(ctx context.Context) (consumers.Message, error) {
 	return c.wire.next(ctx)
 }
@@ -162,12 +174,17 @@ func (c *Communicator) ReceiveJSON(ctx context.Context, v any) error {
 // was sent. Python: receive_nothing.
 func (c *Communicator) Pending() int { return c.wire.pending() }
 
+// Reported returns all that the consumer reported until now: what it failed with, and a
+// [*consumers.EventError] for each event that was dropped.
+func (c *Communicator) Reported() []error { return c.wire.all() }
+
 // Close ends the connection with a code, as the client would, and waits until the consumer is through. It
-// returns what the consumer failed with, if it did.
+// returns what the consumer failed with, if it did. To the consumer's own Close the client has answered at once.
 func (c *Communicator) Close(ctx context.Context, code consumers.CloseCode) error {
 	if c.socket == nil {
 		return nil
 	}
+	c.wire.hangUp()
 	c.socket.Disconnect(code)
 	return c.Wait(ctx)
 }
@@ -179,127 +196,5 @@ func (c *Communicator) Wait(ctx context.Context) error {
 		return c.wire.failure()
 	case <-ctx.Done():
 		return ctx.Err()
-	}
-}
-
-// wire is the Transport between a Communicator and its consumer.
-type wire struct {
-	answered chan struct{} // closed once response is set
-	ended    chan struct{} // closed when the consumer is through
-	response consumers.Response
-
-	mu       sync.Mutex // guards the fields below
-	messages []consumers.Message
-	closed   *CloseError
-	failed   error
-	wakeup   chan struct{} // holds one where something is new
-}
-
-// newWire returns a wire that nothing was said on.
-func newWire() *wire {
-	return &wire{answered: make(chan struct{}), ended: make(chan struct{}), wakeup: make(chan struct{}, 1)}
-}
-
-// wake tells whoever waits in next.
-func (w *wire) wake() {
-	select {
-	case w.wakeup <- struct{}{}:
-	default: // it is awake already
-	}
-}
-
-// Answer implements consumers.Transport.
-func (w *wire) Answer(r consumers.Response) error {
-	w.response = r
-	close(w.answered)
-	return nil
-}
-
-// accepted reports whether the handshake was.
-func (w *wire) accepted() bool {
-	select {
-	case <-w.answered:
-		return w.response.Status == http.StatusSwitchingProtocols
-	default:
-		return false
-	}
-}
-
-// Send implements consumers.Transport.
-func (w *wire) Send(m consumers.Message, _ *consumers.Frames) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed != nil {
-		return consumers.ErrClosed
-	}
-	w.messages = append(w.messages, m)
-	w.wake()
-	return nil
-}
-
-// Close implements consumers.Transport.
-func (w *wire) Close(code consumers.CloseCode, reason string) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed == nil {
-		w.closed = &CloseError{code, reason}
-	}
-	w.wake()
-	return nil
-}
-
-// Resume implements consumers.Transport.
-func (w *wire) Resume() {}
-
-// Report implements consumers.Transport.
-func (w *wire) Report(err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.failed == nil {
-		w.failed = err
-	}
-	w.wake()
-}
-
-// Ended implements consumers.Transport.
-func (w *wire) Ended() { close(w.ended) }
-
-// pending returns how many messages wait.
-func (w *wire) pending() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.messages)
-}
-
-// failure returns what the consumer failed with.
-func (w *wire) failure() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.failed
-}
-
-// next waits for a message.
-func (w *wire) next(ctx context.Context) (consumers.Message, error) {
-	for {
-		w.mu.Lock()
-		switch {
-		case len(w.messages) > 0:
-			m := w.messages[0]
-			w.messages = w.messages[1:]
-			w.mu.Unlock()
-			return m, nil
-		case w.failed != nil:
-			defer w.mu.Unlock()
-			return consumers.Message{}, w.failed
-		case w.closed != nil:
-			defer w.mu.Unlock()
-			return consumers.Message{}, w.closed
-		}
-		w.mu.Unlock()
-		select {
-		case <-w.wakeup:
-		case <-ctx.Done():
-			return consumers.Message{}, ctx.Err()
-		}
 	}
 }
