@@ -59,6 +59,7 @@ type conn struct {
 	in       *incoming // nil while nothing is left over
 	heard    int64     // the tick at which the peer was last heard
 	due      int64     // the tick at which the timer looks again
+	step     int64     // where in the loop's wheel that stands
 	pinged   bool      // since then a ping was sent
 	deaf     bool      // nothing that comes is looked at any more
 	hungUp   bool      // the peer has ended its side
@@ -192,7 +193,7 @@ func (c *conn) Close(code consumers.CloseCode, reason string) error {
 	c.code = code
 	c.setPhaseLocked(closing)
 	c.mu.Unlock()
-	c.request(wantFlush)
+	c.request(wantFlush | wantRead) // the peer's answer may have come already
 	return nil
 }
 

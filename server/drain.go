@@ -54,6 +54,9 @@ func (s *Server) sayGoodbye(ctx context.Context) {
 	}
 }
 
+// goodbyeReason stands in the close frames of a drain.
+const goodbyeReason = "server restarts"
+
 // goodbye closes a WebSocket behind what waits for its client, and drops a connection that is none yet.
 func (c *conn) goodbye() {
 	c.mu.Lock()
@@ -63,7 +66,10 @@ func (c *conn) goodbye() {
 	case reading:
 		c.request(wantDrop)
 	case deciding:
-		_ = c.Answer(consumers.Response{Status: 503, Header: retryAfter()})
+		if c.Answer(consumers.Response{Status: 503, Header: retryAfter()}) != nil {
+			_ = c.Close(consumers.CloseServiceRestart, goodbyeReason) // it was accepted at this moment
+			return
+		}
 		c.mu.Lock()
 		socket := c.socket
 		c.mu.Unlock()
@@ -71,7 +77,7 @@ func (c *conn) goodbye() {
 			socket.Disconnect(consumers.CloseAbnormal)
 		}
 	case open:
-		_ = c.Close(consumers.CloseServiceRestart, "server restarts") // it may have closed by itself
+		_ = c.Close(consumers.CloseServiceRestart, goodbyeReason) // it may have closed by itself
 	}
 }
 

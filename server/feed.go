@@ -37,14 +37,25 @@ func (c *conn) keep(data []byte) {
 	c.in.tail = append(c.in.tail, data...)
 }
 
-// joined returns what was left over together with data.
+// joined returns what was left over together with data. It stays left over until leave says what is.
 func (c *conn) joined(data []byte) []byte {
 	if c.in == nil || len(c.in.tail) == 0 {
 		return data
 	}
-	data = append(c.in.tail, data...)
-	c.in.tail = nil
-	return data
+	c.in.tail = append(c.in.tail, data...)
+	return c.in.tail
+}
+
+// leave stores what is left of joined's bytes. Where nothing was taken of them they stay where they are, so
+// that a frame which comes in many pieces is copied a few times, not once for each piece.
+func (c *conn) leave(rest []byte) {
+	if c.in != nil {
+		if len(c.in.tail) == len(rest) {
+			return
+		}
+		c.in.tail = nil
+	}
+	c.keep(rest)
 }
 
 // feedHead collects the request head. It is looked at only once it is whole.
@@ -57,7 +68,7 @@ func (c *conn) feedHead(data []byte) (more bool) {
 		return true
 	}
 	if n == 0 {
-		c.keep(data)
+		c.leave(data)
 		return true
 	}
 	h, err := parseHead(data[:n], limits.MaxHeaders)
@@ -66,11 +77,11 @@ func (c *conn) feedHead(data []byte) (more bool) {
 		return true
 	}
 	if !h.wantsUpgrade() {
-		c.keep(data)
+		c.leave(data)
 		c.server.serveHTTP(c)
 		return false
 	}
-	c.keep(data[n:])
+	c.leave(data[n:])
 	c.server.handshake(c, h)
 	return true
 }
@@ -80,15 +91,17 @@ func (c *conn) feedFrames(data []byte) (more bool) {
 	data = c.joined(data)
 	for {
 		p, ready := c.current()
-		if p != open && p != closing {
+		if p != open && p != closing || c.deaf {
+			c.in = nil
 			return true
 		}
-		if !ready {
-			c.keep(data)
+		if !ready && p == open {
+			c.leave(data)
 			return false
 		}
 		used, err := c.frame(data)
 		if err != nil {
+			c.in = nil
 			c.fail(err)
 			return true
 		}
@@ -97,7 +110,7 @@ func (c *conn) feedFrames(data []byte) (more bool) {
 		}
 		data = data[used:]
 	}
-	c.keep(data)
+	c.leave(data)
 	if c.in != nil && c.in.empty() {
 		c.in = nil
 	}

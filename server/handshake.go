@@ -23,7 +23,7 @@ func (c *conn) refuse(err error) {
 
 // refuseWith answers before any application was asked, on the owner's goroutine.
 func (c *conn) refuseWith(r consumers.Response) {
-	c.deaf = true
+	c.deaf, c.in = true, nil
 	c.mu.Lock()
 	c.setPhaseLocked(deciding)
 	c.mu.Unlock()

@@ -52,6 +52,8 @@ func TestRequestHeads(t *testing.T) {
 		{"two Hosts", with(host, host+host), 400},
 		{"an empty Host", with(host, "Host:\r\n"), 400},
 		{"a Host with a blank", with(host, "Host: a b\r\n"), 400},
+		{"absolute form of another host", with(line, "GET http://example.org/ws/ HTTP/1.1\r\n"), 400},
+		{"a fragment", with("/ws/", "/ws/#top"), 400},
 		{"no Connection", with(conn, ""), 400},
 		{"Connection without upgrade", with(conn, "Connection: keep-alive\r\n"), 400},
 		{"no key", with(key, ""), 400},
@@ -68,6 +70,9 @@ func TestRequestHeads(t *testing.T) {
 		{"HTTP/1.;", with("HTTP/1.1", "HTTP/1.;"), 400},
 		{"a body", with("", "Content-Length: 5\r\n"), 400},
 		{"a chunked body", with("", "Transfer-Encoding: chunked\r\n"), 400},
+		{"a second Content-Length", with("", "Content-Length: 0\r\nContent-Length: 5\r\n"), 400},
+		{"an empty Content-Length", with("", "Content-Length:\r\n"), 400},
+		{"Transfer-Encoding: 0", with("", "Transfer-Encoding: 0\r\n"), 400},
 
 		{"a blank before the colon", with(host, "Host : example.com\r\n"), 400},
 		{"an empty name", with("", ": x\r\n"), 400},

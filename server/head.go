@@ -140,10 +140,10 @@ func isValue(s string) bool {
 	return true
 }
 
-// isTarget reports whether s is a request target in visible ASCII.
+// isTarget reports whether s is a request target in visible ASCII, without a fragment. RFC 9112 §3.2.
 func isTarget(s string) bool {
 	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f {
+		if c := s[i]; c <= ' ' || c >= 0x7f || c == '#' {
 			return false
 		}
 	}

@@ -142,6 +142,9 @@ func (l *loop) read(c *conn) {
 			c.readable = false
 			return
 		case err != nil || n == 0:
+			if err == nil {
+				l.flush(c) // a peer that has ended its side may still read the answer to its last word
+			}
 			l.drop(c)
 			return
 		}

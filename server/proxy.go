@@ -34,7 +34,7 @@ func (s *Server) originOf(peer netip.AddrPort, fields consumers.Header) origin {
 		return o
 	}
 	if proto, ok := only(fields, "x-forwarded-proto"); ok {
-		o.secure = strings.EqualFold(lastOf(proto), "https")
+		o.secure = equalToken(lastOf(proto), "https")
 	}
 	hops, ok := only(fields, "x-forwarded-for")
 	if !ok {
@@ -69,13 +69,18 @@ func only(fields consumers.Header, name string) (string, bool) {
 func lastRaw(list string) string { return list[strings.LastIndexByte(list, ',')+1:] }
 
 // lastOf returns the last item of a list.
-func lastOf(list string) string { return strings.TrimSpace(lastRaw(list)) }
+func lastOf(list string) string { return strings.Trim(lastRaw(list), " \t") }
 
-// parseHop reads an address, with or without a port.
+// parseHop reads an address, with or without a port; one of IPv6 may stand in brackets. A zone means nothing
+// on this machine.
 func parseHop(hop string) (netip.AddrPort, bool) {
-	if a, err := netip.ParseAddr(strings.Trim(hop, "[]")); err == nil {
-		return netip.AddrPortFrom(a.Unmap(), 0), true
+	address := hop
+	if inner, ok := strings.CutPrefix(hop, "["); ok && strings.HasSuffix(inner, "]") && strings.Contains(inner, ":") {
+		address = strings.TrimSuffix(inner, "]")
+	}
+	if a, err := netip.ParseAddr(address); err == nil {
+		return netip.AddrPortFrom(a.WithZone("").Unmap(), 0), true
 	}
 	ap, err := netip.ParseAddrPort(hop)
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()), err == nil
+	return netip.AddrPortFrom(ap.Addr().WithZone("").Unmap(), ap.Port()), err == nil
 }

@@ -7,9 +7,14 @@ func (l *loop) schedule(c *conn, now int64) {
 		l.drop(c)
 		return
 	}
-	c.due = next
-	l.wheel.add(timerEntry{c.slot, c.gen}, next)
+	l.remember(c, next)
 	l.flushIfWanted(c)
+}
+
+// remember puts a connection into the wheel. An entry of it that stands elsewhere does nothing from then on.
+func (l *loop) remember(c *conn, due int64) {
+	c.due = due
+	c.step = l.wheel.add(timerEntry{c.slot, c.gen}, due)
 }
 
 // flushIfWanted writes what a timer queued.
@@ -22,34 +27,36 @@ func (l *loop) flushIfWanted(c *conn) {
 	}
 }
 
-// reschedule makes sure that a connection that is to end soon is looked at soon. An entry for a later time
-// stays in the wheel, and does nothing then.
+// reschedule makes sure that a connection is looked at in time when what happened calls for that sooner than
+// was foreseen.
 func (l *loop) reschedule(c *conn) {
 	if c.fd < 0 {
 		return
 	}
 	now := l.server.clock.now()
-	soon := int64(0)
-	switch p, _ := c.current(); {
-	case p == closing || p == ending:
+	soon := c.due
+	switch p, _ := c.current(); p {
+	case closing, ending:
 		soon = now + ticks(endTimeout)
-	case len(c.writer.frames) > 0:
-		soon = now + ticks(l.server.cfg.WriteTimeout)
+	case open:
+		soon = c.heard + ticks(l.server.cfg.PingInterval)
 	}
-	if soon != 0 && soon < c.due {
-		c.due = soon
-		l.wheel.add(timerEntry{c.slot, c.gen}, soon)
+	if len(c.writer.frames) > 0 {
+		soon = min(soon, now+ticks(l.server.cfg.WriteTimeout))
+	}
+	if soon < c.due {
+		l.remember(c, soon)
 	}
 }
 
 // look is the wheel's call for an entry.
 func (l *loop) look(e timerEntry, now int64) {
 	c := l.conns[e.slot]
-	if c == nil || c.gen != e.gen {
+	if c == nil || c.gen != e.gen || c.step != l.wheel.at {
 		return
 	}
-	if c.due > now {
-		l.wheel.add(e, c.due)
+	if c.due > now { // further away than the wheel reaches
+		l.remember(c, c.due)
 		return
 	}
 	l.schedule(c, now)

@@ -55,6 +55,8 @@ func (st *stream) own() {
 		select {
 		case data := <-st.reads:
 			if data == nil {
+				// A peer that has ended its side may still read the answer to its last word.
+				_, _ = st.c.flush(scratch, st.write)
 				return
 			}
 			holding = !st.c.feed(data)

@@ -48,6 +48,9 @@ func (c *conn) expire(now int64) (next int64, drop bool) {
 // expireOpen looks after an open WebSocket: silence, a stuck peer, a message that does not end.
 func (c *conn) expireOpen(now int64) (next int64, drop bool) {
 	cfg := &c.server.cfg
+	if !c.mayRead() {
+		c.heard, c.pinged = now, false // it may have spoken: it is us who do not listen
+	}
 	next = c.heard + ticks(cfg.PingInterval)
 	switch {
 	case next <= now && c.pinged:
@@ -85,7 +88,9 @@ func (c *conn) tooLate() {
 	c.mu.Lock()
 	socket := c.socket
 	c.mu.Unlock()
-	_ = c.Answer(consumers.Response{Status: http.StatusServiceUnavailable, Header: retryAfter()})
+	if c.Answer(consumers.Response{Status: http.StatusServiceUnavailable, Header: retryAfter()}) != nil {
+		return // the application answered at this moment
+	}
 	if socket != nil {
 		socket.Disconnect(consumers.CloseAbnormal)
 	}
@@ -107,11 +112,12 @@ type wheel struct {
 // timerEntry names a connection that may be gone by the time it is due.
 type timerEntry struct{ slot, gen uint32 }
 
-// add remembers e for the tick due.
-func (w *wheel) add(e timerEntry, due int64) {
-	step := max(due/wheelStep+1, w.at+1)
-	i := min(step, w.at+wheelSlots-1) % wheelSlots
+// add remembers e for the tick due, and returns the step at which it will be looked at.
+func (w *wheel) add(e timerEntry, due int64) (step int64) {
+	step = min(max(due/wheelStep+1, w.at+1), w.at+wheelSlots-1)
+	i := step % wheelSlots
 	w.slots[i] = append(w.slots[i], e)
+	return step
 }
 
 // advance calls look for what is due up to now. It may add again.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -40,13 +41,11 @@ func (h *head) checkUpgrade() int {
 		return http.StatusHTTPVersionNotSupported
 	}
 	host, ok := h.single("host")
-	if !ok || host == "" || strings.ContainsAny(host, " \t/\\?#@") {
+	if !ok || !isTarget(host) || strings.ContainsAny(host, "/\\?@") || !h.isFor(host) {
 		return http.StatusBadRequest
 	}
-	for _, name := range []string{"content-length", "transfer-encoding"} {
-		if v := h.fields.Get(name); v != "" && v != "0" {
-			return http.StatusBadRequest // a body behind an upgrade is how smuggling begins
-		}
+	if h.hasBody() {
+		return http.StatusBadRequest // a body behind an upgrade is how smuggling begins
 	}
 	connection := false
 	for v := range h.fields.Values("connection") {
@@ -64,6 +63,28 @@ func (h *head) checkUpgrade() int {
 	return 0
 }
 
+// isFor reports whether a target in absolute form names the host that the Host field does: one program would
+// believe the one, and one the other. RFC 9112 §3.2.2.
+func (h *head) isFor(host string) bool {
+	if strings.HasPrefix(h.target, "/") {
+		return true
+	}
+	u, err := url.ParseRequestURI(h.target)
+	return err == nil && strings.EqualFold(u.Host, host)
+}
+
+// hasBody reports whether a request may have a body, or says what could be read as if it had.
+func (h *head) hasBody() bool {
+	for range h.fields.Values("transfer-encoding") {
+		return true
+	}
+	for range h.fields.Values("content-length") {
+		length, ok := h.single("content-length")
+		return !ok || length != "0"
+	}
+	return false
+}
+
 // isKey reports whether a Sec-WebSocket-Key is 16 bytes in base64.
 func isKey(key string) bool {
 	var b [18]byte
@@ -79,12 +100,16 @@ func isKey(key string) bool {
 func hasToken(list, token string) bool {
 	for item := range strings.SplitSeq(list, ",") {
 		name, _, _ := strings.Cut(strings.Trim(item, " \t"), "/")
-		if strings.EqualFold(name, token) {
+		if equalToken(name, token) {
 			return true
 		}
 	}
 	return false
 }
+
+// equalToken compares tokens without regard to the case of ASCII letters. Other characters have no case here,
+// although Unicode knows some that fold to an ASCII letter.
+func equalToken(s, token string) bool { return isToken(s) && strings.EqualFold(s, token) }
 
 // subprotocols returns what the client offers.
 func (h *head) subprotocols() []string {
