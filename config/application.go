@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -107,14 +106,4 @@ func (p patient) HasRow(ctx context.Context, query string, args ...any) (bool, e
 		Status: http.StatusServiceUnavailable,
 		Header: http.Header{"Retry-After": {strconv.Itoa(1 + rand.N(maxRetryAfter))}},
 	}
-}
-
-// NeedsQueries reports whether a route has an allow_sql.
-func (c *Config) NeedsQueries() bool {
-	for _, r := range c.Routes {
-		if strings.TrimSpace(r.AllowSQL) != "" {
-			return true
-		}
-	}
-	return false
 }

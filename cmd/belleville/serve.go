@@ -18,7 +18,6 @@ import (
 
 	"github.com/belleville/belleville/channellayer/memlayer"
 	"github.com/belleville/belleville/config"
-	"github.com/belleville/belleville/consumers/builtin"
 	"github.com/belleville/belleville/server"
 	"github.com/belleville/belleville/sessionstore"
 )
@@ -109,11 +108,7 @@ func assemble(ctx context.Context, cfg *config.Config, logger *slog.Logger) (*si
 
 // listen makes the servers and their listeners.
 func (s *site) listen(cfg *config.Config, reg prometheus.Registerer) error {
-	db, ok := any(s.store).(builtin.Database)
-	if !ok && cfg.NeedsQueries() {
-		return errNoQueries
-	}
-	app, err := cfg.Application(s.store, db, reg)
+	app, err := cfg.Application(s.store, s.store, reg)
 	if err != nil {
 		return err
 	}
@@ -141,9 +136,6 @@ func (s *site) listen(cfg *config.Config, reg prometheus.Registerer) error {
 	}
 	return nil
 }
-
-// errNoQueries means that a route has a query that nobody can be asked.
-var errNoQueries = errors.New("routes: allow_sql cannot be asked of this database; take it out")
 
 // close ends what listens.
 func (s *site) close() {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/belleville/belleville/djangocompat"
 )
 
@@ -50,11 +52,20 @@ func (c *sessionDecode) answer(it item) ([]byte, error) {
 		return nil, missing("session_data")
 	}
 	codec := djangocompat.SessionCodec{
-		Keys: keys, Salt: or(it.Salt, c.Salt), AcceptSHA1: !c.RefuseLegacy, RefuseLegacy: c.RefuseLegacy,
+		Keys: keys, Salt: sessionSalt(or(it.Salt, c.Salt)), AcceptSHA1: !c.RefuseLegacy, RefuseLegacy: c.RefuseLegacy,
 	}
 	data, err := codec.Decode(*it.SessionData)
 	if err != nil {
 		return nil, err
 	}
 	return readJSON(string(data.JSON())).rendered(nil), nil
+}
+
+// sessionSalt returns the salt of session data. That of Django before 3.1 is the same without a period.
+func sessionSalt(salt string) string {
+	const module = "django.contrib.sessions"
+	if class, ok := strings.CutPrefix(salt, module); ok && class != "" && class[0] != '.' {
+		return module + "." + class
+	}
+	return salt
 }

@@ -67,7 +67,7 @@ func (c *sessionEncode) answer(it item) ([]byte, error) {
 	if err != nil {
 		return nil, errors.New("a session is a JSON object, and not too deep")
 	}
-	encoded, err := djangocompat.SessionCodec{Keys: keys, Salt: or(it.Salt, c.Salt)}.Encode(data)
+	encoded, err := djangocompat.SessionCodec{Keys: keys, Salt: sessionSalt(or(it.Salt, c.Salt))}.Encode(data)
 	if err != nil {
 		return nil, err
 	}
