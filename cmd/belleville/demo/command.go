@@ -22,6 +22,7 @@ import (
 	"github.com/belleville/belleville/authmw"
 	"github.com/belleville/belleville/channellayer/memlayer"
 	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/djangocompat"
 	"github.com/belleville/belleville/routing"
 	"github.com/belleville/belleville/server"
 	"github.com/belleville/belleville/sessionstore"
@@ -56,7 +57,7 @@ func (c *Command) Run(ctx context.Context, stdout io.Writer, logger *slog.Logger
 		return fmt.Errorf("demo: %w", err)
 	}
 	defer listener.Close() // Serve may have done so
-	home, err := openHome(ctx, c.Dir)
+	home, err := openHome(ctx, c.Dir, djangocompat.PasswordConfig{})
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}

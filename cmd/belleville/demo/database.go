@@ -32,7 +32,7 @@ func accounts() []account {
 
 // createDatabase makes the database of a Django site at path, with the demo's accounts. What is there
 // already stays as it is.
-func createDatabase(ctx context.Context, path string) error {
+func createDatabase(ctx context.Context, path string, hashing djangocompat.PasswordConfig) error {
 	db, err := sql.Open("sqlite", fileName(path))
 	if err != nil {
 		return fmt.Errorf("open database: %w", err)
@@ -47,7 +47,7 @@ func createDatabase(ctx context.Context, path string) error {
 		return fmt.Errorf("create tables: %w", err)
 	}
 	for _, a := range accounts() {
-		if err := createUser(ctx, tx, a); err != nil {
+		if err := createUser(ctx, tx, a, hashing); err != nil {
 			return fmt.Errorf("create user %s: %w", a.Username, err)
 		}
 	}
@@ -58,13 +58,13 @@ func createDatabase(ctx context.Context, path string) error {
 }
 
 // createUser does what User.objects.create_user does, unless there is a user of that name.
-func createUser(ctx context.Context, tx *sql.Tx, a account) error {
+func createUser(ctx context.Context, tx *sql.Tx, a account, hashing djangocompat.PasswordConfig) error {
 	var exists bool
 	row := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM auth_user WHERE username = ?)`, a.Username)
 	if err := row.Scan(&exists); err != nil || exists {
 		return err
 	}
-	password := djangocompat.HashPassword(a.Password, djangocompat.PasswordConfig{})
+	password := djangocompat.HashPassword(a.Password, hashing)
 	const insert = `INSERT INTO auth_user (username, password, first_name, last_name, email,
 		is_active, is_staff, is_superuser, date_joined) VALUES (?, ?, ?, ?, ?, 1, 0, 0, ?)`
 	_, err := tx.ExecContext(ctx, insert, a.Username, password, a.FirstName, a.LastName,

@@ -10,6 +10,9 @@ import (
 	"github.com/belleville/belleville/djangocompat"
 )
 
+// quickly makes passwords that are not worth much: a test checks many.
+func quickly() djangocompat.PasswordConfig { return djangocompat.PasswordConfig{Iterations: 1000} }
+
 func openDB(t *testing.T, path string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+path)
@@ -53,7 +56,7 @@ func described(t *testing.T, db *sql.DB) []string {
 
 func TestDatabaseHasTheTablesOfDjango(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db.sqlite3")
-	if err := createDatabase(t.Context(), path); err != nil {
+	if err := createDatabase(t.Context(), path, quickly()); err != nil {
 		t.Fatal(err)
 	}
 	migrated := openDB(t, filepath.Join(t.TempDir(), "django.sqlite3"))
@@ -72,7 +75,7 @@ func TestDatabaseHasTheTablesOfDjango(t *testing.T) {
 
 func TestDatabaseHasTheAccounts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db.sqlite3")
-	if err := createDatabase(t.Context(), path); err != nil {
+	if err := createDatabase(t.Context(), path, quickly()); err != nil {
 		t.Fatal(err)
 	}
 	for _, a := range accounts() {
@@ -93,7 +96,7 @@ func TestDatabaseKeepsWhatIsThere(t *testing.T) {
 	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := createDatabase(t.Context(), path); err != nil {
+	if err := createDatabase(t.Context(), path, quickly()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err != nil {
@@ -107,7 +110,7 @@ func TestDatabaseKeepsWhatIsThere(t *testing.T) {
 	if _, err := db.Exec(`UPDATE auth_user SET password = 'changed' WHERE username = 'alice'`); err != nil {
 		t.Fatal(err)
 	}
-	if err := createDatabase(t.Context(), path); err != nil {
+	if err := createDatabase(t.Context(), path, quickly()); err != nil {
 		t.Fatal("the second time: ", err)
 	}
 	var users, changed int

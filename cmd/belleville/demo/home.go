@@ -21,26 +21,26 @@ type home struct {
 }
 
 // openHome makes dir what the demo needs, or a temporary folder where dir is "".
-func openHome(ctx context.Context, dir string) (*home, error) {
+func openHome(ctx context.Context, dir string, hashing djangocompat.PasswordConfig) (*home, error) {
 	if dir != "" {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("make the demo's folder: %w", err)
 		}
-		return furnish(ctx, &home{fate: "kept", remove: func() error { return nil }}, dir)
+		return furnish(ctx, &home{fate: "kept", remove: func() error { return nil }}, dir, hashing)
 	}
 	dir, err := os.MkdirTemp("", "belleville-demo-")
 	if err != nil {
 		return nil, fmt.Errorf("make a temporary folder: %w", err)
 	}
 	h := &home{fate: "removed at the end", remove: func() error { return os.RemoveAll(dir) }}
-	if _, err := furnish(ctx, h, dir); err != nil {
+	if _, err := furnish(ctx, h, dir, hashing); err != nil {
 		return nil, errors.Join(err, h.remove())
 	}
 	return h, nil
 }
 
 // furnish puts into dir what is missing there, and makes it h's.
-func furnish(ctx context.Context, h *home, dir string) (*home, error) {
+func furnish(ctx context.Context, h *home, dir string, hashing djangocompat.PasswordConfig) (*home, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func furnish(ctx context.Context, h *home, dir string) (*home, error) {
 	}
 	h.keys = djangocompat.NewKeys(key)
 	h.database = filepath.Join(dir, "db.sqlite3")
-	if err := createDatabase(ctx, h.database); err != nil {
+	if err := createDatabase(ctx, h.database, hashing); err != nil {
 		return nil, err
 	}
 	return h, nil

@@ -8,7 +8,7 @@ import (
 )
 
 func TestHomeIsTemporaryUnlessNamed(t *testing.T) {
-	h, err := openHome(t.Context(), "")
+	h, err := openHome(t.Context(), "", quickly())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func TestHomeIsTemporaryUnlessNamed(t *testing.T) {
 func TestHomeKeepsItsKey(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	for range 2 {
-		h, err := openHome(t.Context(), dir)
+		h, err := openHome(t.Context(), dir, quickly())
 		if err != nil {
 			t.Fatal(err)
 		}

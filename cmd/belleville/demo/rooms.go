@@ -55,7 +55,7 @@ func (rs *rooms) join(name, user string) (ChatPresence, []ChatMessage, error) {
 	}
 	r.tabs[user]++
 	rs.touchLocked(r)
-	return r.presenceLocked(), slices.Clone(r.said), nil
+	return r.presenceLocked(), append([]ChatMessage{}, r.said...), nil // never nil, for JSON's sake
 }
 
 // leave takes a tab of user's, which has joined, out of a room and returns who is left.

@@ -16,7 +16,7 @@ const socket = new Reconnecting(url, loggedIn);
 
 // loggedIn asks whether the session still is somebody's.
 async function loggedIn() {
-  const answer = await fetch("/session/", { cache: "no-store" });
+  const answer = await fetch("/session/", { cache: "no-store", signal: AbortSignal.timeout(10000) });
   return (await answer.json()).authenticated;
 }
 
@@ -26,7 +26,7 @@ let countdown = 0;
 
 function showState(state, words) {
   clearInterval(countdown);
-  byID("state").dataset.state = state;
+  document.body.dataset.state = byID("state").dataset.state = state;
   byID("state-text").textContent = words;
   byID("send").disabled = state !== "open";
   byID("drop").disabled = state !== "open";
@@ -59,6 +59,8 @@ socket.addEventListener("waiting", ({ detail }) => {
 socket.addEventListener("ended", () => {
   showState("ended", "Logged out");
   showLost("You are logged out.", true);
+  byID("here").replaceChildren();
+  byID("facts").replaceChildren(fact(["Nothing any more", "Your session has ended."]));
 });
 
 byID("retry").addEventListener("click", () => socket.retry());

@@ -12,6 +12,7 @@ export class Log {
   #newer;
   #me;
   #known = new Set(); // the IDs of what is shown: after a reconnect the server tells some again
+  #following = true; // the end is in sight, and is to stay so
 
   // box is the scrolling element; me is who reads.
   constructor(box, me) {
@@ -21,8 +22,11 @@ export class Log {
     this.#empty = box.querySelector(".empty");
     this.#newer = box.parentElement.querySelector(".newer");
     this.#newer.addEventListener("click", () => this.#toEnd());
-    box.addEventListener("scroll", () => this.#atEnd() && (this.#newer.hidden = true));
-    new ResizeObserver(() => this.#newer.hidden && this.#toEnd()).observe(box);
+    box.addEventListener("scroll", () => {
+      this.#following = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+      if (this.#following) this.#newer.hidden = true;
+    });
+    new ResizeObserver(() => this.#following && this.#toEnd()).observe(box);
   }
 
   // fill adds what was said before, without reading it all out.
@@ -31,26 +35,24 @@ export class Log {
     for (const message of history) this.#insert(message);
     this.#empty.hidden = this.#known.size > 0;
     this.#box.ariaBusy = "false";
-    this.#toEnd();
+    if (this.#following) this.#toEnd();
   }
 
   // add adds one message.
   add(message) {
-    const follow = this.#atEnd() || message.from === this.#me;
     if (!this.#insert(message)) return;
     this.#empty.hidden = true;
-    this.#show(follow);
+    this.#show(this.#following || message.from === this.#me);
   }
 
   // note adds a line about the room.
   note(words) {
-    const follow = this.#atEnd();
     const item = document.createElement("li");
     item.className = "event";
     item.textContent = words;
     this.#list.append(item);
     this.#trim();
-    this.#show(follow);
+    this.#show(this.#following);
   }
 
   #show(follow) {
@@ -58,12 +60,9 @@ export class Log {
     else this.#newer.hidden = false;
   }
 
-  #atEnd() {
-    return this.#box.scrollHeight - this.#box.scrollTop - this.#box.clientHeight < 40;
-  }
-
   #toEnd() {
     this.#box.scrollTop = this.#box.scrollHeight;
+    this.#following = true;
     this.#newer.hidden = true;
   }
 

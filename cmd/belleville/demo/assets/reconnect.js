@@ -2,6 +2,7 @@
 
 const firstDelay = 500; // milliseconds
 const longestDelay = 15000;
+const patience = 10000; // for an attempt to get anywhere
 const stableAfter = 5000; // a connection that held for so long starts the back-off anew
 
 const sessionEnded = 4401; // the server's close code after a logout
@@ -40,14 +41,17 @@ export class Reconnecting extends EventTarget {
   connect() {
     this.#tell("connecting");
     const socket = new WebSocket(this.#url);
+    const slow = setTimeout(() => socket.close(), patience);
     let stable = 0;
     this.#socket = socket;
     socket.onopen = () => {
+      clearTimeout(slow);
       stable = setTimeout(() => (this.#failures = 0), stableAfter);
       this.#tell("open");
     };
     socket.onmessage = (e) => this.#tell("message", { data: e.data });
     socket.onclose = (e) => {
+      clearTimeout(slow);
       clearTimeout(stable);
       this.#socket = null;
       if (e.code === sessionEnded) this.#tell("ended");
