@@ -22,6 +22,7 @@ var floors = map[string]int{
 	"channellayer/memlayer":  2,
 	"channellayer/layertest": 2,
 	"internal/pgtest":        2,
+	"internal/redistest":     2,
 	"internal/djangotest":    2,
 
 	"consumers":                 3,
