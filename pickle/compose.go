@@ -167,7 +167,9 @@ func construction(how byte, callable any, args Tuple, kwargs *Dict) []part {
 		parts = append(parts, p)
 	}
 	if how == opNewObjEx {
-		return append(parts, part{kind: partValues, values: []any{kwargs}},
+		// Not remembered: Python unpacks it, and must find it filled.
+		return append(parts, part{kind: partOps, ops: "}"},
+			part{kind: partPairs, op: opSetItems, entries: kwargs.entries},
 			part{kind: partFinish, op: how, ops: "000"}, memorize)
 	}
 	return append(parts, part{kind: partFinish, op: how, ops: "00"}, memorize)

@@ -119,7 +119,7 @@ func canonicalDecimal(d Decimal) (any, error) {
 	case !ok || form.special == "sNaN":
 		return nil, errUnhashable
 	case form.special == "NaN":
-		return new(nanKey), nil
+		return nanKey{}, nil
 	case form.special == "Infinity" && form.sign == "":
 		return math.Inf(1), nil
 	case form.special == "Infinity":

@@ -61,6 +61,15 @@ func TestReferencesKeepTheirIdentity(t *testing.T) {
 	})
 }
 
+func TestEncodeKeepsKnots(t *testing.T) {
+	for name, data := range knots {
+		t.Run(name, func(t *testing.T) {
+			v := decode(t, data)
+			checkText(t, "Encode, Decode", graph(t, decodeAgain(t, v)), graph(t, v))
+		})
+	}
+}
+
 // Security row T13: the bytes of an int are never opcodes, and an int of any length is what it is.
 func TestIntsOfEveryLength(t *testing.T) {
 	for length := range 300 {

@@ -7,10 +7,11 @@ import (
 
 // A Dict is a Python dict: it keeps the order in which keys came, and takes keys for equal as Python
 // does (1, 1.0 and True are one key, "a" and b"a" are two). The zero Dict is empty and ready for use.
-// Reading it from several goroutines is safe while nobody writes.
+// Reading it from several goroutines is safe while nobody writes to it or to another dict or set of the
+// same pickle.
 type Dict struct {
 	entries []Entry
-	index   map[any]int32 // canonical key → place in entries; nil while entries are few and all keys str
+	index   map[any]int32 // canonical key → place in entries, but for NaNs; nil while all keys are str and few
 	keys    *keyring      // names for keys that are tuples and frozensets; nil without such
 }
 
@@ -154,13 +155,16 @@ func (d *Dict) indexLast(canonical any, b *budget) error {
 		if canonicalIsStr && keyIsStr && last < scanned {
 			return nil
 		}
-		if err := b.take(last * indexSize); err != nil {
+		if err := b.take((last + 1) * indexSize); err != nil {
 			return err
 		}
 		d.index = make(map[any]int32, last+1)
 		for i, e := range d.entries[:last] { // all of them str, or there had been an index
 			d.index[e.Key] = int32(i)
 		}
+	}
+	if canonical == any(nanKey{}) {
+		return nil
 	}
 	d.index[canonical] = int32(last)
 	return b.take(indexSize)

@@ -18,8 +18,9 @@ type (
 	}
 )
 
-// A nanKey is equal to nothing but itself. It has a size so that each has an address of its own.
-type nanKey struct{ _ byte }
+// A nanKey is the form of all NaNs. They are equal to no key, not even to each other, and so they are
+// in no index.
+type nanKey struct{}
 
 // errUnhashable is what Python raises TypeError for.
 var errUnhashable = malformed("a key is unhashable")
@@ -73,7 +74,7 @@ func canonicalInt(n *big.Int) any {
 func canonicalFloat(f float64) any {
 	switch {
 	case math.IsNaN(f):
-		return new(nanKey)
+		return nanKey{}
 	case math.IsInf(f, 0) || f != math.Trunc(f):
 		return f
 	case math.Abs(f) < 1<<62:
@@ -89,7 +90,7 @@ func canonicalComplex(c complex128) any {
 	case im == 0:
 		return canonicalFloat(re)
 	case math.IsNaN(re) || math.IsNaN(im):
-		return new(nanKey)
+		return nanKey{}
 	}
 	return complex(re+0, im) // -0 + 0 is 0
 }

@@ -147,6 +147,9 @@ func (n *namer) element(v any) (name uint64, known bool, err error) {
 	if name, ok := n.ring.atoms[canonical]; ok {
 		return name, true, nil
 	}
+	if n.create && canonical == any(nanKey{}) {
+		return n.ring.newName(), true, nil
+	}
 	if !n.create {
 		n.unknown = true
 		return 0, true, nil

@@ -1,7 +1,6 @@
 package pickle_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"os"
@@ -31,13 +30,10 @@ func peer(t *testing.T, input []byte, args ...string) [][]byte {
 		t.Fatalf("peer.py %v: %v", args, err)
 	}
 	var lines [][]byte
-	for scanner := bufio.NewScanner(bytes.NewReader(out)); ; {
-		scanner.Buffer(nil, len(out)+1)
-		for scanner.Scan() {
-			lines = append(lines, bytes.Clone(scanner.Bytes()))
-		}
-		return lines
+	for line := range bytes.Lines(out) {
+		lines = append(lines, line)
 	}
+	return lines
 }
 
 // A written pickle is one that Python wrote, and what Go made of it.
@@ -89,7 +85,27 @@ func TestPythonLoadsWhatEncodeWrites(t *testing.T) {
 		}
 		pairs = append(pairs, written{tt.Name, tt.pickle, encode(t, v)})
 	}
+	for name, data := range knots {
+		pairs = append(pairs, written{name, []byte(data), encode(t, decode(t, data))})
+	}
 	comparePickles(t, pairs)
+}
+
+// knots are values that contain themselves by way of what cannot be made before its elements.
+var knots = map[string]string{
+	"an object in a list that it is made of": "\x80\x04cvecapp.things\nNewArgsEx\n]q\x00\x85\x81q\x01h\x00h\x01a0.",
+	"an object in a dict that it is made of, by name": "\x80\x04cvecapp.things\nNewArgsEx\n)}q\x00X\x01\x00\x00\x00a}q\x02s" +
+		"\x92q\x01h\x02NNsNh\x01s0.",
+	"a frozenset in the state of its member":  "\x80\x04cvecapp.things\nPlain\n)\x81q\x00(h\x00\x91q\x010h\x00}X\x01\x00\x00\x00fh\x01sb0h\x01.",
+	"a tuple in two lists of its own":         "\x80\x04]q\x00]q\x01\x86q\x020h\x00h\x02a0h\x01h\x02ah\x00a0h\x02.",
+	"a long tuple in lists of its own":        "\x80\x04(]q\x00]q\x01]q\x02]q\x03tq\x040h\x00h\x04a0h\x03h\x04a0h\x04.",
+	"a tuple in the state of an object in it": "\x80\x04cvecapp.things\nPlain\n)\x81q\x00h\x00\x85q\x010h\x00}X\x01\x00\x00\x00th\x01sb0h\x01.",
+	"a dict in a tuple that is its value":     "\x80\x04}q\x00X\x01\x00\x00\x00ah\x00\x85s.",
+	"a subclass of list in itself":            "\x80\x04cvecapp.things\nListSub\n)\x81q\x00h\x00a.",
+	"a subclass of dict in itself":            "\x80\x04cvecapp.things\nDictSub\n)\x81q\x00Nh\x00s.",
+	"an instance of protocol 0 in itself":     "(cvecapp.things\nPlain\noq\x00}X\x01\x00\x00\x00sh\x00sb.",
+	"a defaultdict in itself":                 "\x80\x02ccollections\ndefaultdict\nc__builtin__\nlist\n\x85Rq\x00Nh\x00s.",
+	"an OrderedDict with attributes":          "\x80\x02ccollections\nOrderedDict\n)Rq\x00}X\x01\x00\x00\x00ah\x00sb.",
 }
 
 // Security row T13: what Python pickles, Go reads as Python does, and writes so that Python reads it

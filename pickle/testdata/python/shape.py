@@ -53,7 +53,10 @@ def shape(value):
         if type(v) is dict:
             return kind + " " + " ".join(name(k) + ":" + name(x) for k, x in v.items())
         if type(v) in (set, frozenset):
-            return kind + " " + " ".join(sorted(json.dumps(render(x)) for x in v))
+            try:
+                return kind + " " + " ".join(sorted(json.dumps(render(x)) for x in v))
+            except (AttributeError, TypeError):  # a member has no rendering
+                return kind + " " + " ".join(sorted(map(name, v)))
         if type(v) is bytearray:
             return kind + " " + v.hex()
         reduced = v.__reduce_ex__(4)
