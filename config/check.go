@@ -46,7 +46,7 @@ func (l *loader) addresses() {
 		case l.mistakes.has(path):
 		case problem != "":
 			l.mistakes.add(path, problem, remedy)
-		case taken[address] != "":
+		case taken[address] != "" && !strings.HasSuffix(address, ":0"): // each gets a port of its own there
 			l.mistakes.add(path, "it is the address of "+taken[address]+" too", "give each its own")
 		default:
 			taken[address] = path

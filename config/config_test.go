@@ -186,6 +186,7 @@ func TestParse(t *testing.T) {
 		{"the default is Django's", good, nil, func(c *config.Config) any { return c.Django.SessionCookieName }, "sessionid"},
 		{"settings may be in upper case", upper, nil, func(c *config.Config) any { return c.Django.AllowedHosts }, []string{"example.com"}},
 		{"listen may be one text", `listen = "fd:3"` + good, nil, func(c *config.Config) any { return c.Listen }, config.Addresses{"fd:3"}},
+		{"any free port is nobody else's", "listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"" + good, nil, func(c *config.Config) any { return c.AdminListen }, "127.0.0.1:0"},
 		{"the environment wins", good, []string{"BELLEVILLE_DJANGO_SECRET_KEY=other"}, func(c *config.Config) any { return c.Django.SecretKey.Reveal() }, "other"},
 		{"the environment's key wins over a file", without("secret_key") + `secret_key_file = "/nowhere"`, []string{"BELLEVILLE_DJANGO_SECRET_KEY=other"}, func(c *config.Config) any { return c.Django.SecretKey.Reveal() }, "other"},
 		{"the environment mends a mistake", with(`debug = 3`), []string{"BELLEVILLE_DJANGO_DEBUG=false"}, func(c *config.Config) any { return c.Django.Debug }, false},

@@ -51,6 +51,9 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		logger.Warn("configuration", slog.String("warning", w))
 	}
 	limitMemory(logger)
+	hangups := make(chan os.Signal, 1) // one that waits is enough
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	s, err := assemble(ctx, cfg, logger)
 	if err != nil {
 		return err
@@ -60,7 +63,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 		s.close()
 		return err
 	}
-	return s.run(ctx)
+	return s.run(ctx, hangups)
 }
 
 // newLogger returns the logger that the configuration asks for.
@@ -177,7 +180,7 @@ func addressOf(l net.Listener) string {
 }
 
 // run serves until ctx is done, and then until all clients have gone. Health and metrics are served longest.
-func (s *site) run(ctx context.Context) error {
+func (s *site) run(ctx context.Context, hangups <-chan os.Signal) error {
 	aside, endAside := context.WithCancel(context.WithoutCancel(ctx))
 	defer endAside()
 	var side errgroup.Group
@@ -187,7 +190,7 @@ func (s *site) run(ctx context.Context) error {
 	if s.debug != nil {
 		side.Go(func() error { return serveHTTP(aside, s.debug, debugHandler()) })
 	}
-	side.Go(func() error { return s.watchSignals(aside) })
+	side.Go(func() error { return s.answer(aside, hangups) })
 
 	main, running := errgroup.WithContext(ctx)
 	for _, l := range s.servers {
@@ -202,14 +205,11 @@ func (s *site) run(ctx context.Context) error {
 	return errors.Join(err, side.Wait())
 }
 
-// watchSignals answers SIGHUP, which would end the process otherwise.
-func (s *site) watchSignals(ctx context.Context) error {
-	signals := make(chan os.Signal, 1) // one that waits is enough
-	signal.Notify(signals, syscall.SIGHUP)
-	defer signal.Stop(signals)
+// answer answers SIGHUP, which would end the process otherwise.
+func (s *site) answer(ctx context.Context, hangups <-chan os.Signal) error {
 	for {
 		select {
-		case <-signals:
+		case <-hangups:
 			s.logger.Warn("SIGHUP: reloading is not in this version; restart to change the configuration")
 		case <-ctx.Done():
 			return nil
