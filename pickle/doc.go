@@ -23,9 +23,9 @@
 // is referred to: a list that is in two places is one list, and one that contains itself does so here.
 //
 // A pickle is data from outside: [Config] bounds its bytes, operations, elements, memo, nesting and
-// memory before the work is done. Nothing here recurses on the nesting of a value or writes a shared
-// value out twice, except for AppendJSON, whose output is bounded; and all container types print and
-// marshal through it, so that logging a hostile value is safe.
+// memory before the work is done. Nothing here recurses on the nesting of a value. Only AppendJSON
+// writes a shared value out twice, and its output is bounded; all container types print and marshal
+// through it, so that logging a hostile value is safe.
 //
 // Class and Bytes are the types of github.com/kisielk/og-rek. Its Dict and Tuple are not used: the one
 // takes quadratic time on NaN keys, the other prints a nest of shared tuples without end. Its encoder
