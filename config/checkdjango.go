@@ -123,7 +123,7 @@ func isIPv6(h string) bool {
 
 // origin checks an entry of allowed_origins, for which Channels has three traps.
 func (l *loader) origin(path, o string) {
-	scheme, rest, hasScheme := strings.Cut(o, "://")
+	scheme, rest, hasScheme := strings.Cut(strings.TrimSuffix(o, "/"), "://")
 	host, port := rest, ""
 	if !hasScheme {
 		host = o

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/belleville/belleville/authmw"
 	"github.com/belleville/belleville/consumers/builtin"
 	"github.com/belleville/belleville/routing"
 )
@@ -17,14 +18,6 @@ const (
 	echoConsumer   = "echo"
 	whoAmIConsumer = "whoami"
 	bridgeConsumer = "bridge" // not in this version
-)
-
-// The values of allow.
-const (
-	allowAnyone        = "anyone"
-	allowAuthenticated = "authenticated"
-	allowStaff         = "staff"
-	allowSuperuser     = "superuser"
 )
 
 // userAttributes are what templates and queries may name of a user, besides further columns.
@@ -113,10 +106,13 @@ func (c routeCheck) consumer() {
 
 // allow checks who may connect.
 func (c routeCheck) allow(names []string) {
-	known := []string{allowAnyone, allowAuthenticated, allowStaff, allowSuperuser}
+	var known []string
+	for r := authmw.Anyone; r <= authmw.Superuser; r++ {
+		known = append(known, r.String())
+	}
 	rule, _, _ := strings.Cut(c.route.Allow, ":")
-	switch {
-	case slices.Contains(known, c.route.Allow):
+	switch _, err := authmw.ParseRule(c.route.Allow); {
+	case err == nil:
 	case rule == "perm" || rule == "group":
 		c.add("allow", quote(rule+":")+" is not in this version", "write one of "+oneOf(known)+", or ask in allow_sql")
 	default:

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/belleville/belleville/authmw"
 	"github.com/belleville/belleville/channellayer"
 	"github.com/belleville/belleville/djangocompat"
 )
@@ -184,4 +185,4 @@ func Default() Config {
 }
 
 // DefaultRoute returns a Route with the values that keys have when they are left out.
-func DefaultRoute() Route { return Route{Allow: "anyone"} }
+func DefaultRoute() Route { return Route{Allow: authmw.Anyone.String()} }

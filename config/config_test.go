@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/belleville/belleville/authmw"
 	"github.com/belleville/belleville/channellayer"
 	"github.com/belleville/belleville/config"
 )
@@ -301,4 +302,24 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestOriginsThatMatchNothingAreMistakes(t *testing.T) {
+	for _, origin := range []string{
+		"*", "example.com", ".example.com", "https://example.com", "https://example.com/", "https://.example.com",
+		"https://example.com:8443", "http://[::1]:80", "[::1]", "localhost", "127.0.0.1", "chrome-extension://abc",
+	} {
+		_, err := config.Parse([]byte(with("allowed_origins = ['"+origin+"']")), nil)
+		if middleware := authmw.CheckOrigins([]string{origin}); err != nil || middleware != nil {
+			t.Errorf("%q: here %v, there %v, want neither", origin, err, middleware)
+		}
+	}
+	for _, origin := range []string{
+		"", " ", "localhost:8000", "*.example.com", "http://*", "https://*.x", "https://example.com:bad", "https://u@example.com",
+		"example.com/chat", "https://", "://example.com", "[::1", "https://[::1",
+	} {
+		if _, err := config.Parse([]byte(with("allowed_origins = ['"+origin+"']")), nil); err == nil {
+			t.Errorf("%q is no mistake; to the middleware it is: %v", origin, authmw.CheckOrigins([]string{origin}))
+		}
+	}
 }

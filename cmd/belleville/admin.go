@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/belleville/belleville/channellayer"
 )
 
 // checkTimeout bounds the checks of /readyz.
@@ -49,7 +51,23 @@ func (s *site) checks(ctx context.Context) (lines []string, ready bool) {
 	}
 	note("server", s.serving())
 	note("database", s.store.Ready(ctx))
+	note("layer", s.layerAnswers(ctx))
 	return lines, ready
+}
+
+// layerAnswers returns an error unless an event that is sent over the layer arrives.
+func (s *site) layerAnswers(ctx context.Context) error {
+	q := channellayer.NewQueue()
+	name, err := s.layer.NewChannel(ctx, q)
+	if err != nil {
+		return err
+	}
+	defer s.layer.CloseChannel(name)
+	if err := s.layer.Send(ctx, name, channellayer.Event{"type": "belleville.canary"}); err != nil {
+		return err
+	}
+	_, err = q.Next(ctx)
+	return err
 }
 
 // errDraining means that no new clients are wanted.

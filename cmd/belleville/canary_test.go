@@ -101,13 +101,19 @@ func TestServePrintsNoSecret(t *testing.T) {
 			}
 			s := serve(t, path)
 			for _, p := range []string{"/ws/whoami/", "/ws/chat/" + canaryText + "/", "/ws/" + canaryText, "/ws/echo/?token=" + canaryText} {
-				s.open(t, s.addr, p, testOrigin, canaryCookie)
-				s.open(t, s.addr, p, "http://"+canaryText, aliceCookie)
+				for _, origin := range []string{testOrigin, "http://" + canaryText} {
+					if ws, _ := s.open(t, s.addr, p, origin, canaryCookie); ws != nil {
+						_ = ws.CloseNow()
+					}
+				}
 			}
-			if ws, _ := s.open(t, s.addr, "/ws/echo/", testOrigin, ""); ws != nil {
-				say(t, ws, canaryText)
-				hear(t, ws)
+			ws, status := s.open(t, s.addr, "/ws/echo/", testOrigin, "")
+			if ws == nil {
+				t.Fatalf("echo: status %d", status)
 			}
+			say(t, ws, canaryText)
+			hear(t, ws)
+			_ = ws.CloseNow()
 			_, metrics := s.get(t, "/metrics")
 			_, ready := s.get(t, "/readyz")
 			sings(t, "/metrics", metrics)

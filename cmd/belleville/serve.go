@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/belleville/belleville/channellayer"
 	"github.com/belleville/belleville/channellayer/memlayer"
 	"github.com/belleville/belleville/config"
 	"github.com/belleville/belleville/server"
@@ -79,6 +80,7 @@ func newLogger(w io.Writer, cfg config.Log) *slog.Logger {
 type site struct {
 	logger  *slog.Logger
 	store   *sessionstore.Store
+	layer   channellayer.Layer
 	servers []listening // one for each address of listen
 	admin   net.Listener
 	debug   net.Listener
@@ -115,7 +117,7 @@ func (s *site) listen(cfg *config.Config, reg prometheus.Registerer) error {
 	if err != nil {
 		return err
 	}
-	layer := memlayer.New(cfg.Layer(reg))
+	s.layer = memlayer.New(cfg.Layer(reg))
 	for i, address := range cfg.Listen {
 		l, err := server.Listen(address)
 		if err != nil {
@@ -125,7 +127,7 @@ func (s *site) listen(cfg *config.Config, reg prometheus.Registerer) error {
 		if len(cfg.Listen) > 1 { // each server has its own series
 			own = prometheus.WrapRegistererWith(prometheus.Labels{"listener": fmt.Sprint(i)}, reg)
 		}
-		s.servers = append(s.servers, listening{server.New(app, layer, cfg.Server(own, s.logger)), l})
+		s.servers = append(s.servers, listening{server.New(app, s.layer, cfg.Server(own, s.logger)), l})
 	}
 	if cfg.AdminListen != "" {
 		if s.admin, err = server.Listen(cfg.AdminListen); err != nil {

@@ -245,7 +245,7 @@ func TestAdminListener(t *testing.T) {
 		body   string
 	}{
 		{"/healthz", 200, "ok\n"},
-		{"/readyz", 200, "ok server\nok database\n"},
+		{"/readyz", 200, "ok server\nok database\nok layer\n"},
 		{"/debug/pprof/", 404, "404 page not found\n"},
 		{"/", 404, "404 page not found\n"},
 	} {
