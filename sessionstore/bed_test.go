@@ -43,7 +43,7 @@ func sqliteBed(t testing.TB) *bed {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "db.sqlite3")
-	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)&_pragma=synchronous(0)")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,15 +77,7 @@ func postgresBed(t testing.TB) *bed {
 	t.Helper()
 	db := pgtest.Open(t)
 	pgtest.Schema(t, db, pgtest.Django52)
-	return postgresOf(db)
-}
-
-func postgresOf(db *pgtest.Database) *bed {
-	return &bed{
-		url:   djangocompat.NewSecret(db.URL()),
-		exec:  func(t testing.TB, sql string, args ...any) { t.Helper(); db.Exec(t, sql, args...) },
-		value: func(t testing.TB, sql string) any { t.Helper(); return db.Value(t, sql) },
-	}
+	return postgresOf(t, db)
 }
 
 // count returns how many sessions are stored.

@@ -11,8 +11,22 @@ import (
 
 // sessionRow is a row of the session table.
 type sessionRow struct {
-	// decode decodes what is stored, once for all who asked for it together.
-	decode func() (djangocompat.SessionData, error)
+	text nullText // NULL if it is longer than MaxSessionSize can be
+
+	once sync.Once // sets the fields below
+	data djangocompat.SessionData
+	err  error
+}
+
+// decode decodes what is stored, once for all who asked for it together.
+func (r *sessionRow) decode(c djangocompat.SessionCodec) (djangocompat.SessionData, error) {
+	r.once.Do(func() {
+		if r.err = djangocompat.ErrTooLarge; r.text.ok {
+			r.data, r.err = c.Decode(r.text.text)
+		}
+		r.text = nullText{} // it may be long, and is not needed any more
+	})
+	return r.data, r.err
 }
 
 // Load returns the session stored under key. A key that is unknown or expired, or under which there is
@@ -33,7 +47,7 @@ func (s *Store) Load(ctx context.Context, key string) (*djangocompat.Session, er
 		s.metrics.loaded(loadUnknown)
 		return s.empty(), nil
 	}
-	data, err := row.decode()
+	data, err := row.decode(s.codec)
 	s.metrics.loaded(loadResultOf(err))
 	if err != nil {
 		return s.empty(), nil
@@ -56,11 +70,11 @@ func (s *Store) fetchSessions(ctx context.Context, keys []string) (map[string]*s
 	found := make(map[string]*sessionRow, len(keys))
 	err = s.db.query(ctx, t.liveSessions(keys, s.cfg.Now()), func(scan func(...any) error) error {
 		var key textValue
-		var text nullText
-		if err := scan(&key, &text); err != nil {
+		row := new(sessionRow)
+		if err := scan(&key, &row.text); err != nil {
 			return err
 		}
-		found[string(key)] = s.row(text)
+		found[string(key)] = row
 		return nil
 	})
 	if faultOf(err) == FaultValue && len(keys) > 1 {
@@ -86,15 +100,6 @@ func apart[K comparable, V any](ctx context.Context, keys []K, fetch func(contex
 		}
 	}
 	return found, nil
-}
-
-func (s *Store) row(text nullText) *sessionRow {
-	return &sessionRow{sync.OnceValues(func() (djangocompat.SessionData, error) {
-		if !text.ok { // longer than MaxSessionSize can be
-			return djangocompat.SessionData{}, djangocompat.ErrTooLarge
-		}
-		return s.codec.Decode(text.text)
-	})}
 }
 
 // implausible tells a visitor without a cookie from one with a strange one.

@@ -63,7 +63,7 @@ func (s *Store) authenticate(ctx context.Context, username, password string) (*d
 	}
 	for _, backend := range s.cfg.AuthenticationBackends {
 		if row.user.IsActive || s.letsInactiveIn(backend) {
-			return withBackend(row.user, backend), nil
+			return s.known.share(row.user, backend), nil
 		}
 	}
 	return nil, ErrBadLogin

@@ -38,7 +38,7 @@ func TestPostgresSites(t *testing.T) {
 	t.Run("with the tables of Django 3.2", func(t *testing.T) {
 		db := pgtest.Open(t)
 		pgtest.Schema(t, db, pgtest.Django32)
-		b := postgresOf(db)
+		b := postgresOf(t, db)
 		store := open(t, b.config())
 		b.addUser(t, 1, "alice", cheap("wonderland"), true)
 		logIn(t, store, 1)
@@ -59,7 +59,7 @@ func logIn(t testing.TB, s *sessionstore.Store, pk int64) *djangocompat.Session 
 func TestPooler(t *testing.T) {
 	db := pgtest.Open(t)
 	pgtest.Schema(t, db, pgtest.Django52)
-	b := postgresOf(db)
+	b := postgresOf(t, db)
 	b.addUser(t, 1, "alice", cheap("wonderland"), true)
 	url := djangocompat.NewSecret(pgtest.Bouncer(t, db, pgtest.TransactionPooling))
 	for _, mode := range []string{sessionstore.ExecAuto, sessionstore.ExecCacheDescribe, sessionstore.ExecPlain} {
@@ -120,7 +120,7 @@ func useSession(t *testing.T, s *sessionstore.Store) {
 func TestPoolerWithPreparedStatements(t *testing.T) {
 	db := pgtest.Open(t)
 	pgtest.Schema(t, db, pgtest.Django52)
-	cfg := postgresOf(db).config()
+	cfg := postgresOf(t, db).config()
 	cfg.DatabaseURL = djangocompat.NewSecret(pgtest.Bouncer(t, db, pgtest.TransactionPooling))
 	cfg.QueryExecMode = sessionstore.ExecCacheStatement
 	first, second := open(t, cfg), open(t, cfg)
@@ -161,7 +161,7 @@ func TestDatabaseGoesAwayAndComesBack(t *testing.T) {
 	cluster := pgtest.OpenCluster(t)
 	db := cluster.Open(t)
 	pgtest.Schema(t, db, pgtest.Django52)
-	b := postgresOf(db)
+	b := postgresOf(t, db)
 	b.addUser(t, 1, "alice", cheap("wonderland"), true)
 	s := open(t, b.config())
 	if err := s.Ready(t.Context()); err != nil {
@@ -217,7 +217,7 @@ func saveOf(s *sessionstore.Store, key string, ctx context.Context) error {
 func TestTerminatedConnections(t *testing.T) {
 	db := pgtest.Open(t)
 	pgtest.Schema(t, db, pgtest.Django52)
-	b := postgresOf(db)
+	b := postgresOf(t, db)
 	b.addUser(t, 1, "alice", cheap("wonderland"), true)
 	s := open(t, b.config())
 	key := logIn(t, s, 1).Key()
@@ -294,7 +294,7 @@ func TestOneBadKeyHarmsNobody(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	cfg := postgresOf(db).config()
+	cfg := postgresOf(t, db).config()
 	cfg.DatabaseURL = djangocompat.NewSecret(strings.Replace(db.URL(), "/"+db.Name+"?", "/"+name+"?", 1))
 	cfg.PoolSize = 1
 	makeTables(t, cfg.DatabaseURL)

@@ -20,24 +20,28 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // unpacked copies a compressed file of testdata into a folder of the test's own and returns its path.
 func unpacked(t testing.TB, name string) string {
 	t.Helper()
-	packed, err := os.Open(filepath.Join("testdata", name+".gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer packed.Close()
-	from, err := gzip.NewReader(packed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := io.ReadAll(from)
-	if err != nil {
-		t.Fatal(err)
-	}
 	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, content, 0o600); err != nil {
+	if err := unpack(filepath.Join("testdata", name+".gz"), path); err != nil {
 		t.Fatal(err)
 	}
 	return path
+}
+
+func unpack(from, to string) error {
+	packed, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer packed.Close()
+	r, err := gzip.NewReader(packed)
+	if err != nil {
+		return err
+	}
+	content, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, content, 0o600)
 }
 
 // open opens a Store that is closed with the test.

@@ -20,6 +20,7 @@ type Store struct {
 	expiry    djangocompat.ExpirySettings
 	metrics   *metrics
 	anonymous *djangocompat.User
+	known     *known
 	sessions  *batcher[string, *sessionRow]
 	users     *batcher[djangocompat.PK, userRow]
 	hashing   chan struct{} // holds one token for each password that is being hashed
@@ -92,6 +93,7 @@ func newStore(cfg Config, db database) *Store {
 			Now:                  cfg.Now,
 		},
 		anonymous: new(djangocompat.User),
+		known:     newKnown(),
 		hashing:   make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)),
 		decoy:     decoyPassword(cfg.PasswordIterations),
 		workers:   new(sync.WaitGroup),

@@ -5,11 +5,14 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/belleville/belleville/djangocompat"
 )
 
-// The types below take a column's value from either database, as sql.Scanner. What a column should not hold
-// becomes the zero value: only a primary key and a password decide anything, and a wrong one is nobody's.
+// The types below take a column's value from either database: as sql.Scanner, and without a detour from
+// pgx. What a column should not hold becomes the zero value: only a primary key and a password decide
+// anything, and a wrong one is nobody's.
 
 // textValue takes a text; NULL is "".
 type textValue string
@@ -29,6 +32,12 @@ func (v *textValue) Scan(src any) error {
 	return nil
 }
 
+// ScanText implements pgtype.TextScanner.
+func (v *textValue) ScanText(src pgtype.Text) error {
+	*v = textValue(src.String)
+	return nil
+}
+
 // nullText takes a text, and knows NULL from "".
 type nullText struct {
 	text string
@@ -39,6 +48,12 @@ type nullText struct {
 func (v *nullText) Scan(src any) error {
 	v.ok = src != nil
 	return (*textValue)(&v.text).Scan(src)
+}
+
+// ScanText implements pgtype.TextScanner.
+func (v *nullText) ScanText(src pgtype.Text) error {
+	v.text, v.ok = src.String, src.Valid
+	return nil
 }
 
 // boolValue takes a bool; SQLite has 0 and 1.
@@ -54,6 +69,12 @@ func (v *boolValue) Scan(src any) error {
 	default:
 		*v = false
 	}
+	return nil
+}
+
+// ScanBool implements pgtype.BoolScanner.
+func (v *boolValue) ScanBool(src pgtype.Bool) error {
+	*v = boolValue(src.Bool)
 	return nil
 }
 
@@ -76,6 +97,15 @@ func (v *timeValue) Scan(src any) error {
 		v.Time = parseTime(src, v.location)
 	default:
 		v.Time = time.Time{}
+	}
+	return nil
+}
+
+// ScanTimestamptz implements pgtype.TimestamptzScanner. An infinite time is none.
+func (v *timeValue) ScanTimestamptz(src pgtype.Timestamptz) error {
+	v.Time = time.Time{}
+	if src.Valid && src.InfinityModifier == pgtype.Finite {
+		v.Time = src.Time.UTC()
 	}
 	return nil
 }
@@ -123,6 +153,22 @@ func (v *pkValue) Scan(src any) error {
 		return fmt.Errorf("sessionstore: primary key is a %T", src)
 	}
 	v.pk = pk
+	return nil
+}
+
+// ScanInt64 implements pgtype.Int64Scanner.
+func (v *pkValue) ScanInt64(src pgtype.Int8) error {
+	if v.pk = (djangocompat.PK{}); src.Valid {
+		v.pk = djangocompat.IntPK(src.Int64)
+	}
+	return nil
+}
+
+// ScanUUID implements pgtype.UUIDScanner.
+func (v *pkValue) ScanUUID(src pgtype.UUID) error {
+	if v.pk = (djangocompat.PK{}); src.Valid {
+		v.pk = djangocompat.UUIDPK(src.Bytes)
+	}
 	return nil
 }
 

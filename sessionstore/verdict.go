@@ -67,14 +67,7 @@ func (s *Store) Verdict(ctx context.Context, session *djangocompat.Session) (*dj
 	if reason < LoggedIn {
 		return s.anonymous, reason, nil
 	}
-	return withBackend(row.user, backend), reason, nil
-}
-
-// withBackend returns u as the user whom backend logged in.
-func withBackend(u *djangocompat.User, backend string) *djangocompat.User {
-	own := *u
-	own.Backend = backend
-	return &own
+	return s.known.share(row.user, backend), reason, nil
 }
 
 // claimed returns the user whom a session claims, and LoggedIn if there is one to be verified.
