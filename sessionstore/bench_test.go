@@ -37,7 +37,7 @@ func benchmark(b *testing.B, bed *bed) (*sessionstore.Store, []string, *promethe
 }
 
 // queries returns how many batched queries were sent.
-func queries(b *testing.B, reg *prometheus.Registry) uint64 {
+func queries(b testing.TB, reg *prometheus.Registry) uint64 {
 	b.Helper()
 	families, err := reg.Gather()
 	if err != nil {

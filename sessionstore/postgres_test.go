@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/belleville/belleville/djangocompat"
 	"github.com/belleville/belleville/internal/pgtest"
@@ -222,6 +225,7 @@ func TestTerminatedConnections(t *testing.T) {
 	s := open(t, b.config())
 	key := logIn(t, s, 1).Key()
 	done := make(chan struct{})
+	var loads, failed atomic.Int64
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
@@ -232,6 +236,10 @@ func TestTerminatedConnections(t *testing.T) {
 				default:
 				}
 				session, err := s.Load(t.Context(), key)
+				loads.Add(1)
+				if err != nil {
+					failed.Add(1)
+				}
 				if err == nil && session.Key() == "" {
 					t.Error("alice's session was taken for none")
 				}
@@ -247,6 +255,10 @@ func TestTerminatedConnections(t *testing.T) {
 	}
 	close(done)
 	all.Wait()
+	t.Logf("%d of %d loads failed", failed.Load(), loads.Load())
+	if failed.Load() > 10 {
+		t.Errorf("%d loads failed, want one each time at most", failed.Load())
+	}
 }
 
 func TestHugeRow(t *testing.T) {
@@ -262,12 +274,57 @@ func TestHugeRow(t *testing.T) {
 	})
 }
 
+// TestStorm looks ten sessions and their users up a thousand times at once.
+func TestStorm(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bed) {
+		b.addUser(t, 1, "alice", cheap("wonderland"), true)
+		reg := prometheus.NewRegistry()
+		cfg := b.config()
+		cfg.Registerer = reg
+		s := open(t, cfg)
+		var keys []string
+		for range 10 {
+			keys = append(keys, logIn(t, s, 1).Key())
+		}
+		before := queries(t, reg)
+		var all sync.WaitGroup
+		for i := range 1000 {
+			all.Go(func() {
+				session, err := s.Load(t.Context(), keys[i%len(keys)])
+				if err != nil {
+					t.Errorf("Load = %v", err)
+					return
+				}
+				if u, err := s.User(t.Context(), session); err != nil || u.Username != "alice" {
+					t.Errorf("User = %v, %v, want alice", u, err)
+				}
+			})
+		}
+		all.Wait()
+		n := queries(t, reg) - before
+		t.Logf("%d queries for 2000 lookups", n)
+		if n > 200 { // it is twenty or so; how many depends on how quickly the goroutines come
+			t.Errorf("%d queries for 2000 lookups of 10 sessions and a user, want few", n)
+		}
+	})
+}
+
 func TestImpossibleKeys(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bed) {
-		s := open(t, b.config())
+		reg := prometheus.NewRegistry()
+		cfg := b.config()
+		cfg.Registerer = reg
+		s := open(t, cfg)
+		for _, key := range []string{"", "short", strings.Repeat("x", 41), "nul\x00nul\x00nul", "\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8"} {
+			if session := load(t, s, key); session.Key() != "" {
+				t.Errorf("Load(%q) has the key %q", key, session.Key())
+			}
+		}
+		if n := queries(t, reg); n != 0 {
+			t.Errorf("%d queries for impossible keys, want none", n)
+		}
 		for _, key := range []string{
-			"", "short", strings.Repeat("x", 41), "nul\x00nul\x00nul", "\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8", "'; DROP TABLE x; --",
-			strings.Repeat("\U0001f600", 40), "{1,2,3,4,5}", `a"b\c"d\e`, "NULL NULL NULL",
+			"'; DROP TABLE x; --", strings.Repeat("\U0001f600", 40), "{1,2,3,4,5}", `a"b\c"d\e`, "NULL NULL NULL",
 		} {
 			if session := load(t, s, key); session.Key() != "" {
 				t.Errorf("Load(%q) has the key %q", key, session.Key())
