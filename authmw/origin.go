@@ -108,7 +108,12 @@ var errBadOrigin = errors.New("authmw: not an origin")
 // Python: urllib.parse.urlparse, with hostname and port.
 func parseOrigin(text string) (origin, error) {
 	text = strings.TrimLeftFunc(text, func(r rune) bool { return r <= ' ' })
-	text = strings.NewReplacer("\t", "", "\r", "", "\n", "").Replace(text)
+	text = strings.Map(func(r rune) rune {
+		if r == '\t' || r == '\r' || r == '\n' {
+			return -1
+		}
+		return r
+	}, text)
 	var o origin
 	if colon := strings.IndexByte(text, ':'); colon > 0 && isScheme(text[:colon]) {
 		o.scheme, text = strings.ToLower(text[:colon]), text[colon+1:]
