@@ -27,10 +27,8 @@ func (l *loader) check() {
 
 // enumerated notes a value that is none of those it may be.
 func (l *loader) enumerated(path, value string, values ...string) {
-	for _, v := range values {
-		if v == value {
-			return
-		}
+	if slices.Contains(values, value) {
+		return
 	}
 	if !l.mistakes.has(path) {
 		l.mistakes.add(path, quote(value)+" is not known", "write one of "+oneOf(values))

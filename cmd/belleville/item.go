@@ -154,7 +154,9 @@ func answered(line []byte, err error, a answer) []byte {
 }
 
 // told returns an error's text without the name of a package.
-func told(err error) string { return strings.TrimPrefix(err.Error(), "djangocompat: ") }
+func told(err error) string {
+	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "djangocompat: "), "sessionstore: ")
+}
 
 // toldError is an error without the name of a package.
 func toldError(err error) error {

@@ -294,7 +294,7 @@ func TestItems(t *testing.T) {
 		{"the right password, as an object", `{"password":"hunter2","encoded":"` + encoded + `"}`, []string{"password", "check"}, typed{0, "true\n", ""}},
 		{"a wrong password", "hunter3", []string{"password", "check", encoded}, typed{1, "false\n", ""}},
 		{"an unusable password is nobody's", "hunter2", []string{"password", "check", "!abc"}, typed{1, "false\n", ""}},
-		{"a form that is not known", "hunter2", []string{"password", "check", "argon2$argon2id$v=19$m=8,t=1,p=1$YQ$YQ"}, typed{1, "", "belleville: unknown password format\n"}},
+		{"a form that is not known", "hunter2", []string{"password", "check", "rot13$1$a$b"}, typed{1, "", "belleville: unknown password format\n"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

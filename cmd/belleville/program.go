@@ -109,8 +109,8 @@ func (p *program) fail(err error) int {
 func usageProblem(err error) string {
 	text, _, _ := strings.Cut(err.Error(), "\n")
 	for _, beginning := range []string{"unexpected argument", "unknown flag"} {
-		if strings.HasPrefix(text, beginning) {
-			word, _, _ := strings.Cut(strings.TrimSpace(strings.TrimPrefix(text, beginning)), "=")
+		if after, ok := strings.CutPrefix(text, beginning); ok {
+			word, _, _ := strings.Cut(strings.TrimSpace(after), "=")
 			if strings.HasPrefix(word, "--") {
 				return beginning + " " + word
 			}

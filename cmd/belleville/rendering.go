@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"unicode"
 	"unicode/utf16"
@@ -62,12 +63,7 @@ func (n node) isPlain() bool {
 
 // hasHalf reports whether a text has half a surrogate pair.
 func hasHalf(text []rune) bool {
-	for _, c := range text {
-		if utf16.IsSurrogate(c) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(text, utf16.IsSurrogate)
 }
 
 // renderedWord appends a number or one of the three words.

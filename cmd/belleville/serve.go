@@ -101,7 +101,7 @@ func assemble(ctx context.Context, cfg *config.Config, logger *slog.Logger) (*si
 
 	var err error
 	if s.store, err = sessionstore.Open(ctx, cfg.Sessions(reg, logger)); err != nil {
-		return nil, err
+		return nil, toldError(err)
 	}
 	if err := s.listen(cfg, reg); err != nil {
 		s.close()

@@ -49,7 +49,7 @@ func (c *sessionShow) Run(ctx context.Context, p *program) error {
 	}
 	store, err := sessionstore.Open(ctx, cfg.Sessions(nil, slog.New(slog.DiscardHandler)))
 	if err != nil {
-		return err
+		return toldError(err)
 	}
 	defer store.Close()
 	text, err := show(ctx, cfg, store, key)
