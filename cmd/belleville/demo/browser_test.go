@@ -272,9 +272,10 @@ func theyComeBack(alice, bob, second *window) {
 	bob.untilText("#messages", "This is kept.")
 	bob.until(`document.querySelectorAll(".message").length === 5`) // none twice
 
+	const channel = `[...document.querySelectorAll("#facts div")].find((e) => e.firstChild.textContent === "Channel name").lastChild.textContent`
+	before := eval[string](bob, channel)
 	eval[bool](bob, `document.getElementById("drop").click(), true`)
-	bob.untilText("#lost", "Connection lost.")
-	bob.untilText("#state-text", "Connected")
+	bob.until(fmt.Sprintf("%s !== %q", channel, before)) // it is another connection
 	say(bob, "Back again.")
 	alice.untilText("#messages", "Back again.")
 }

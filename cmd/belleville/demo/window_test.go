@@ -149,10 +149,10 @@ func (w *window) until(condition string) {
 	}
 }
 
-// untilText waits until an element shows a text.
+// untilText waits until an element is shown, with a text.
 func (w *window) untilText(selector, text string) {
 	w.t.Helper()
-	w.until(fmt.Sprintf("document.querySelector(%q).innerText.includes(%q)", selector, text))
+	w.until(fmt.Sprintf("((e) => e.checkVisibility() && e.innerText.includes(%q))(document.querySelector(%q))", text, selector))
 }
 
 // typeInto types into an element.
