@@ -112,3 +112,19 @@ func ExampleParseIntPK() {
 	fmt.Println(djangocompat.ParseIntPK(" 6_59 "))
 	// Output: 659 <nil>
 }
+
+func ExamplePasswordHashers() {
+	hashers, err := djangocompat.NewPasswordHashers(djangocompat.HasherConfig{
+		Hashers: []string{ // PASSWORD_HASHERS
+			"django.contrib.auth.hashers.ScryptPasswordHasher",
+			"django.contrib.auth.hashers.MD5PasswordHasher",
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	verdict, err := hashers.Check("letmein-krzivf", "md5$abc$18794cd6072c60a2ead2f83e1d1d7688")
+	fmt.Println(verdict == djangocompat.PasswordOutdated, err) // right: now store hashers.Hash("letmein-krzivf")
+	// Output: true <nil>
+}

@@ -206,3 +206,30 @@ func FuzzPK(f *testing.F) {
 		}
 	})
 }
+
+// FuzzPasswordIdentify checks that whatever stands in the column, it is taken apart without work, or refused by
+// an error that tells nothing of it.
+func FuzzPasswordIdentify(f *testing.F) {
+	for _, v := range vectors[passwordInput, passwordExpect](f, "passwords.json", "") {
+		if v.Input.Encoded != nil {
+			f.Add(*v.Input.Encoded)
+		}
+	}
+	h := newHashers(f, everyHasher("pbkdf2_sha256"))
+	f.Fuzz(func(t *testing.T, encoded string) {
+		info, err := h.Identify(encoded)
+		if err == nil {
+			if info.Algorithm == "" {
+				t.Error("no algorithm, and no error")
+			}
+			return
+		}
+		refusal, ok := errors.AsType[*djangocompat.PasswordError](err)
+		if !ok || !errors.Is(err, djangocompat.ErrPasswordFormat) {
+			t.Fatalf("Identify: an error of no kind: %v", err)
+		}
+		if info.Algorithm != "" && !strings.HasPrefix(refusal.Algorithm, "argon2") && refusal.Algorithm != info.Algorithm {
+			t.Errorf("Identify = %q, and the error is about %q", info.Algorithm, refusal.Algorithm)
+		}
+	})
+}

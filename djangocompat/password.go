@@ -1,26 +1,56 @@
 package djangocompat
 
 import (
-	"crypto/pbkdf2"
-	"crypto/sha1"
 	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"errors"
-	"hash"
-	"strconv"
 	"strings"
 )
 
-// ErrPasswordFormat means that an encoded password is in no form that this package checks.
-var ErrPasswordFormat = errors.New("djangocompat: unknown password format")
+var (
+	// ErrPasswordFormat means that an encoded password cannot be checked. Every *PasswordError is one.
+	ErrPasswordFormat = errors.New("djangocompat: unknown password format")
+
+	// ErrPasswordHasher means that the hasher is not one of PASSWORD_HASHERS.
+	ErrPasswordHasher = errors.New("hasher is not enabled")
+
+	// ErrPasswordMalformed means that what the hasher wrote is damaged.
+	ErrPasswordMalformed = errors.New("malformed")
+
+	// ErrPasswordCost means that the encoded password asks for more work than this package does.
+	ErrPasswordCost = errors.New("asks for too much work")
+
+	// ErrPasswordUnsupported means that Django checks such a password, given the right library, and this
+	// package does not: argon2d, version 16 of argon2, crypt.
+	ErrPasswordUnsupported = errors.New("not supported")
+
+	// ErrPasswordNUL means that a password with a NUL in it was given to bcrypt, which knows no such.
+	ErrPasswordNUL = errors.New("NUL in a password")
+)
+
+// A PasswordError says why an encoded password cannot be checked. It never holds a part of it.
+type PasswordError struct {
+	// Algorithm names the hasher as Django does, or the variant that is not supported; it is "" if the
+	// encoded password names none that Django ships.
+	Algorithm string
+	// Err is one of the errors above.
+	Err error
+}
+
+// Error implements error.
+func (e *PasswordError) Error() string {
+	if e.Algorithm == "" {
+		return ErrPasswordFormat.Error()
+	}
+	return "djangocompat: " + e.Algorithm + " password: " + e.Err.Error()
+}
+
+// Unwrap makes errors.Is find Err.
+func (e *PasswordError) Unwrap() error { return e.Err }
+
+// Is makes errors.Is(e, ErrPasswordFormat) true.
+func (e *PasswordError) Is(target error) bool { return target == ErrPasswordFormat }
 
 const (
-	// defaultIterations is Django 5.2's.
-	defaultIterations = 1_000_000
-	// maxIterations bounds what a stored password may cost. It is far beyond any default.
-	maxIterations = 20_000_000
-
 	saltSize    = 22 // characters, 128 bits
 	saltDigits  = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	unusable    = "!"
@@ -34,14 +64,17 @@ type PasswordConfig struct {
 }
 
 // HashPassword encodes password for the user table as pbkdf2_sha256, with a salt of its own. It takes a
-// second or so of one processor. Python: django.contrib.auth.hashers.make_password.
+// second or so of one processor. [PasswordHashers] knows the other hashers.
+// Python: django.contrib.auth.hashers.make_password.
 func HashPassword(password string, cfg PasswordConfig) string {
 	n := cfg.Iterations
 	if n <= 0 {
-		n = defaultIterations
+		n = newest().iterations()
 	}
-	return pbkdf2Hasher{"pbkdf2_sha256", sha256.New}.encode(password, randomText(saltSize, saltDigits), n)
+	return pbkdf2Hasher{algorithm: "pbkdf2_sha256", digest: sha256.New}.hash(password, newSalt(), n)
 }
+
+func newSalt() string { return randomText(saltSize, saltDigits) }
 
 // UnusablePassword returns what stands in the user table for a user who cannot log in by password.
 // Python: django.contrib.auth.hashers.make_password(None).
@@ -51,51 +84,21 @@ func UnusablePassword() string { return unusable + randomText(unusedChars, saltD
 // Python: django.contrib.auth.hashers.is_password_usable.
 func PasswordUsable(encoded string) bool { return !strings.HasPrefix(encoded, unusable) }
 
-// CheckPassword reports whether password is the one in encoded, from the user table: pbkdf2_sha256 or
-// pbkdf2_sha1. An unusable password is nobody's; one in another form is ErrPasswordFormat. It takes as long
-// as making encoded took. Python: django.contrib.auth.hashers.check_password.
+// CheckPassword reports whether password is the one in encoded, from the user table, where that was made by
+// one of the hashers that Django enables by default. An unusable password is nobody's; what cannot be checked
+// is a *PasswordError, and answered at once: a login, which must not tell who has an account, is
+// [PasswordHashers.Check]. Python: django.contrib.auth.hashers.check_password.
 func CheckPassword(password, encoded string) (bool, error) {
 	if !PasswordUsable(encoded) {
 		return false, nil
 	}
-	algorithm, _, _ := strings.Cut(encoded, "$")
-	switch algorithm {
-	case "pbkdf2_sha256":
-		return pbkdf2Hasher{algorithm, sha256.New}.verify(password, encoded)
-	case "pbkdf2_sha1":
-		return pbkdf2Hasher{algorithm, sha1.New}.verify(password, encoded)
-	}
-	return false, ErrPasswordFormat
-}
-
-// pbkdf2Hasher is Django's PBKDF2PasswordHasher or PBKDF2SHA1PasswordHasher.
-type pbkdf2Hasher struct {
-	algorithm string
-	digest    func() hash.Hash
-}
-
-// encode returns algorithm$iterations$salt$hash, or "" if the salt or the iterations are impossible.
-func (h pbkdf2Hasher) encode(password, salt string, iterations int) string {
-	key, err := pbkdf2.Key(h.digest, password, []byte(salt), iterations, h.digest().Size())
+	hashers, err := NewPasswordHashers(HasherConfig{})
 	if err != nil {
-		return ""
+		return false, err
 	}
-	return h.algorithm + "$" + strconv.Itoa(iterations) + "$" + salt + "$" + base64.StdEncoding.EncodeToString(key)
-}
-
-func (h pbkdf2Hasher) verify(password, encoded string) (bool, error) {
-	fields := strings.SplitN(encoded, "$", 4)
-	if len(fields) < 4 || fields[2] == "" {
-		return false, ErrPasswordFormat
+	_, s, err := hashers.open(encoded)
+	if err != nil {
+		return false, err
 	}
-	n, err := ParseIntPK(fields[1]) // Python's int()
-	iterations, _ := n.Int64()
-	if err != nil || iterations < 0 || iterations > maxIterations {
-		return false, ErrPasswordFormat
-	}
-	if iterations == 0 {
-		iterations = defaultIterations // as Django's "or"
-	}
-	again := h.encode(password, fields[2], int(iterations))
-	return again != "" && subtle.ConstantTimeCompare([]byte(again), []byte(encoded)) == 1, nil
+	return s.verify(password)
 }
