@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -132,9 +133,7 @@ func (b *bed) fill(t testing.TB, v vector, uuidType string) {
 	b.exec(t, "DELETE FROM "+table)
 	for _, u := range v.Input.Users {
 		columns, values := map[string]any{}, []any{}
-		for field, value := range u {
-			columns[field] = value
-		}
+		maps.Copy(columns, u)
 		if table == "auth_user" {
 			for _, field := range []string{"first_name", "last_name"} {
 				columns[field] = ""
