@@ -128,8 +128,9 @@ func (h *EventHandler) rendered(d *channellayer.Delivery) *rendering {
 
 // handlers finds the handler of an event.
 type handlers struct {
-	byType map[string]*EventHandler // by type as it was given, and by handler name
-	other  *EventHandler
+	byType  map[string]*EventHandler // by type as it was given, and by handler name
+	lengths uint64                   // of the keys of byType, as bits; those from 63 on are one
+	other   *EventHandler
 }
 
 // newHandlers returns the handlers of a consumer whose connections are of type conn. It panics where two are
@@ -162,16 +163,23 @@ func (hs *handlers) add(h *EventHandler) {
 		panic("consumers: two handlers for " + h.eventType)
 	}
 	hs.byType[h.eventType], hs.byType[name] = h, h
+	hs.lengths |= lengthBit(name)
 }
+
+// lengthBit is the bit for names as long as this one.
+func lengthBit(name string) uint64 { return 1 << min(len(name), 63) }
 
 // find returns the handler of an event's type, or nil. It is called for each member of a group, so it
 // allocates nothing.
 func (hs *handlers) find(eventType string) *EventHandler {
-	if h := hs.byType[eventType]; h != nil {
-		return h
-	}
 	if !hasHandlerName(eventType) {
 		return nil
+	}
+	if hs.lengths&lengthBit(eventType) == 0 {
+		return hs.other // most relays show all events alike
+	}
+	if h := hs.byType[eventType]; h != nil {
+		return h
 	}
 	var space [64]byte
 	name := append(space[:0], eventType...)

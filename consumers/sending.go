@@ -76,7 +76,7 @@ func (s *Socket) close(code CloseCode, reason string) error {
 		code = CloseInternalError
 	}
 	s.mu.Lock()
-	before := s.state
+	before, gone := s.state, s.code != 0
 	s.state |= closing
 	if s.asked == 0 {
 		s.asked = code
@@ -85,7 +85,7 @@ func (s *Socket) close(code CloseCode, reason string) error {
 	switch {
 	case before&accepted == 0:
 		return s.deny(DenialOf(ErrDenied))
-	case before&closing != 0:
+	case gone || before&closing != 0:
 		return ErrClosed
 	case before&answering != 0:
 		return nil // answer closes, without the reason

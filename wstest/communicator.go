@@ -93,7 +93,7 @@ func newScope(kind, target string, cfg Config) *consumers.Scope {
 func (c *Communicator) Scope() *consumers.Scope { return c.scope }
 
 // Connect opens the connection and returns how the handshake was answered: with Status 101 where it was
-// accepted. An error means that it was not answered before ctx was done.
+// accepted. An error means that it was not answered before ctx was done. It is called once.
 func (c *Communicator) Connect(ctx context.Context) (consumers.Response, error) {
 	instance, err := c.app.Open(ctx, c.scope)
 	if err != nil {

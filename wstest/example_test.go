@@ -3,6 +3,8 @@ package wstest_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 
 	"github.com/belleville/belleville/channellayer/memlayer"
 	"github.com/belleville/belleville/consumers"
@@ -68,4 +70,30 @@ func ExampleCommunicator() {
 	// alice: hello <nil>
 	// <nil> <nil>
 	// stranger 403
+}
+
+// Guestbook is an HTTP consumer.
+type Guestbook struct{}
+
+func (Guestbook) Handle(_ context.Context, c *consumers.HTTPConn, body []byte) error {
+	if c.Request().Method != http.MethodPost {
+		return &consumers.Denial{Status: http.StatusMethodNotAllowed, Header: http.Header{"Allow": {"POST"}}}
+	}
+	return c.SendJSON(http.StatusCreated, map[string]string{"name": string(body)})
+}
+
+func (Guestbook) Disconnect(context.Context, *consumers.HTTPConn) error { return nil }
+
+func ExampleRequest() {
+	app := consumers.NewHTTP(func() Guestbook { return Guestbook{} })
+	for _, method := range []string{"POST", "GET"} {
+		r := wstest.Request(context.Background(), app, method, "/guests/", []byte("alice"), wstest.Config{})
+		text, err := io.ReadAll(r.Body)
+		fmt.Println(r.StatusCode, r.Header.Get("Allow"), string(text), err)
+	}
+
+	// Output:
+	// 201  {"name":"alice"} <nil>
+	// 405 POST Method Not Allowed
+	//  <nil>
 }
