@@ -1,0 +1,28 @@
+package server_test
+
+import (
+	"runtime"
+	"testing"
+
+	"github.com/belleville/belleville/server"
+)
+
+func TestIdleConnectionsCostNoGoroutines(t *testing.T) {
+	s := serve(t, chatters(), server.Config{})
+	s.open(t) // so that all that there is once is there
+	settled := 0
+	eventually(t, "the first one is settled", func() bool {
+		last := settled
+		settled = runtime.NumGoroutine()
+		return settled == last
+	})
+	var last *peer
+	for range 1000 {
+		last = s.open(t)
+	}
+	eventually(t, "as many goroutines as for one connection", func() bool { return runtime.NumGoroutine() <= settled })
+	last.say(frame(fText, "still here"))
+	if _, got := last.read(); got != "still here" {
+		t.Errorf("message = %q, want still here", got)
+	}
+}

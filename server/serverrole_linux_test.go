@@ -1,0 +1,147 @@
+package server_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/belleville/belleville/channellayer/memlayer"
+	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/server"
+)
+
+// serveArgs say what a server in a child process is to be like.
+type serveArgs struct {
+	Listen    string
+	OpenFiles uint64 // a limit; 0: as it is
+	// Database and Key make visitors known, where they are given.
+	Database, Key string
+	// MaxConnections is that of server.Config.
+	MaxConnections int
+}
+
+// figures are what a server in a child process measures about itself.
+type figures struct {
+	PSS        int64 // bytes, after a collection; weigh's only, since it takes a descriptor
+	Heap       int64 // bytes that are in use
+	Goroutines int
+	CPU        time.Duration // user and system
+	Exhausted  int           // how often it ran out of descriptors
+	Held       int           // connections
+	Logged     int64         // lines in the log
+}
+
+// tally is a log that is only counted.
+type tally struct {
+	slog.Handler
+	lines *atomic.Int64
+}
+
+// Enabled implements slog.Handler.
+func (tl tally) Enabled(context.Context, slog.Level) bool { return true }
+
+// Handle implements slog.Handler.
+func (tl tally) Handle(context.Context, slog.Record) error {
+	tl.lines.Add(1)
+	return nil
+}
+
+// newServerRole is a server in a process of its own.
+func newServerRole() role {
+	reg, log := newRegistry(), tally{slog.DiscardHandler, new(atomic.Int64)}
+	return func(verb string, args json.RawMessage) (any, error) {
+		switch verb {
+		case "serve":
+			var a serveArgs
+			if err := json.Unmarshal(args, &a); err != nil {
+				return nil, err
+			}
+			return serveInChild(a, reg, log)
+		case "look", "weigh":
+			f, err := look(reg)
+			f.Logged = log.lines.Load()
+			if verb == "weigh" && err == nil {
+				f.PSS, err = weigh()
+			}
+			return f, err
+		}
+		return nil, errors.New("no such order")
+	}
+}
+
+// serveInChild serves until the process ends, and returns the address.
+func serveInChild(a serveArgs, reg registry, log slog.Handler) (string, error) {
+	if a.OpenFiles > 0 {
+		limit := syscall.Rlimit{Cur: a.OpenFiles, Max: a.OpenFiles}
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+			return "", fmt.Errorf("limit open files: %w", err)
+		}
+	}
+	app, err := memberApp(a)
+	if err != nil {
+		return "", err
+	}
+	l, err := server.Listen(a.Listen)
+	if err != nil {
+		return "", err
+	}
+	cfg := server.Config{MaxConnections: a.MaxConnections, Registerer: reg, Logger: slog.New(log)}
+	srv := server.New(app, memlayer.New(memlayer.Config{}), cfg)
+	go func() {
+		if err := srv.Serve(context.Background(), l); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}()
+	return l.Addr().String(), nil
+}
+
+// memberApp is a chat without rooms, for known visitors where there is a database.
+func memberApp(a serveArgs) (consumers.Application, error) {
+	app := chatters()
+	if a.Database == "" {
+		return app, nil
+	}
+	return authenticated(context.Background(), app, a.Database, a.Key)
+}
+
+// weigh collects garbage, gives memory back, and returns how much is left to the process alone.
+func weigh() (pss int64, err error) {
+	debug.FreeOSMemory()
+	text, err := os.ReadFile("/proc/self/smaps_rollup")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "Pss:"); ok {
+			_, err = fmt.Sscan(rest, &pss)
+		}
+	}
+	return pss << 10, err
+}
+
+// look returns what can be seen without opening anything, after a collection.
+func look(reg registry) (figures, error) {
+	var f figures
+	var heap runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&heap)
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return f, err
+	}
+	f.Heap, f.Goroutines = int64(heap.HeapInuse), runtime.NumGoroutine()
+	f.CPU = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	f.Exhausted = int(reg.value("server_protocol_errors_total", "exhausted"))
+	f.Held = int(reg.value("server_connections"))
+	return f, nil
+}
