@@ -59,18 +59,47 @@ var (
 // A step completes a Scope that is its own, or refuses the client.
 type step func(ctx context.Context, s *consumers.Scope) error
 
+// completed is an Application whose Scope was completed by steps.
+type completed struct {
+	app   consumers.Application
+	steps []step
+}
+
 // around wraps app: its Scope is completed by the steps.
 func around(app consumers.Application, steps ...step) consumers.Application {
-	return consumers.ApplicationFunc(func(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
-		s = s.Clone()
-		for _, complete := range steps {
-			if err := complete(ctx, s); err != nil {
-				return nil, err
-			}
-		}
-		return app.Open(ctx, s)
-	})
+	return completed{app, steps}
 }
+
+// Open implements consumers.Application.
+func (c completed) Open(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
+	s = s.Clone()
+	for _, complete := range c.steps {
+		if err := complete(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	return c.app.Open(ctx, s)
+}
+
+// Unwrap returns the Application inside, so that a route can see that it is a router.
+func (c completed) Unwrap() consumers.Application { return c.app }
+
+// guarded is an Application that some Scopes do not get into.
+type guarded struct {
+	app   consumers.Application
+	admit func(*consumers.Scope) bool
+}
+
+// Open implements consumers.Application.
+func (g guarded) Open(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
+	if !g.admit(s) {
+		return nil, consumers.ErrDenied
+	}
+	return g.app.Open(ctx, s)
+}
+
+// Unwrap returns the Application inside, so that a route can see that it is a router.
+func (g guarded) Unwrap() consumers.Application { return g.app }
 
 // Cookies wraps an Application: its Scope has the cookies. Several Cookie headers are one. A header that is
 // larger than a browser makes it is answered 431. Python: channels.sessions.CookieMiddleware.

@@ -1,7 +1,6 @@
 package authmw
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -29,12 +28,9 @@ import (
 // Python: channels.security.websocket.OriginValidator.
 func Origins(app consumers.Application, allowed []string) consumers.Application {
 	list := parsePatterns(allowed)
-	return consumers.ApplicationFunc(func(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
-		if s.Type == consumers.TypeWebSocket && !list.allow(s.Header) {
-			return nil, consumers.ErrDenied
-		}
-		return app.Open(ctx, s)
-	})
+	return guarded{app, func(s *consumers.Scope) bool {
+		return s.Type != consumers.TypeWebSocket || list.allow(s.Header)
+	}}
 }
 
 // AllowedHosts is Origins for ALLOWED_HOSTS.

@@ -1,7 +1,6 @@
 package authmw
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
@@ -45,12 +44,7 @@ func ParseRule(name string) (Rule, error) {
 
 // Require wraps an Application: who does not meet rule is answered 403.
 func Require(app consumers.Application, rule Rule) consumers.Application {
-	return consumers.ApplicationFunc(func(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
-		if !rule.met(s.User) {
-			return nil, consumers.ErrDenied
-		}
-		return app.Open(ctx, s)
-	})
+	return guarded{app, func(s *consumers.Scope) bool { return rule.met(s.User) }}
 }
 
 func (r Rule) met(u *djangocompat.User) bool {
