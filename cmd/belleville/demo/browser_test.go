@@ -255,6 +255,7 @@ func connectionIsLost(alice, bob *window) {
 	say(alice, "This is kept.")
 	alice.untilText("#say-note", "Not sent")
 	alice.shoot("lost-light", desktop)
+	bob.shoot("lost-narrow", narrow)
 	bob.shoot("lost-phone-dark", phoneDark)
 }
 

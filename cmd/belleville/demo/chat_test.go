@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/belleville/belleville/channellayer"
 	"github.com/belleville/belleville/channellayer/memlayer"
@@ -345,5 +346,34 @@ func TestLogoutClosesTheSocketsOfTheSession(t *testing.T) {
 		}
 		bob.none()
 		bob.leave()
+	})
+}
+
+// FuzzChatReceive says anything at all: the consumer never fails, and what it passes on is short text.
+func FuzzChatReceive(f *testing.F) {
+	for _, seed := range []string{`{"text":"hi"}`, `{"text":"\ud800"}`, `{"text":null}`, `{"text":1}`, `{}`, `[]`, ``, "\xff", `{"text":"\u0000"}`} {
+		f.Add([]byte(seed), false)
+	}
+	f.Add([]byte{0}, true)
+	f.Fuzz(func(t *testing.T, data []byte, binary bool) {
+		p := newParty(t)
+		alice, _ := p.join("lobby", "alice")
+		m := consumers.Message{Kind: consumers.Text, Data: data}
+		if binary {
+			m.Kind = consumers.Binary
+		}
+		if err := alice.Send(m); err != nil {
+			t.Fatal(err)
+		}
+		alice.leave() // fails the test if the consumer failed
+		_, history, err := p.rooms.join("lobby", "bob")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range history {
+			if n := utf8.RuneCountInString(m.Text); n == 0 || n > maxText || !utf8.ValidString(m.Text) || m.From != "alice" {
+				t.Errorf("passed on %+q, from %q", m.Text, m.From)
+			}
+		}
 	})
 }

@@ -33,7 +33,7 @@ const drainTimeout = 2 * time.Second
 
 // Command is the command's flags.
 type Command struct {
-	Listen string `default:"127.0.0.1:8001" placeholder:"HOST:PORT" help:"Where to listen."`
+	Listen string `default:"127.0.0.1:8001" help:"Where to listen: host and port."`
 	Dir    string `placeholder:"DIR" help:"Keep the database and its secret key in this folder. Default: a temporary one, removed at the end."`
 }
 

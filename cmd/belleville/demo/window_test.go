@@ -198,6 +198,7 @@ var (
 	desktopDark = look{1280, 800, "dark"}
 	phone       = look{390, 844, "light"}
 	phoneDark   = look{390, 844, "dark"}
+	narrow      = look{320, 568, "light"}
 )
 
 // shoot takes a picture into the test's artifacts, and checks that there is something on it, in the right
