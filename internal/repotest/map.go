@@ -18,12 +18,13 @@ var floors = map[string]int{
 	"djangocompat": 1,
 	"channellayer": 1,
 
-	"sessionstore":           2,
-	"channellayer/memlayer":  2,
-	"channellayer/layertest": 2,
-	"internal/pgtest":        2,
-	"internal/redistest":     2,
-	"internal/djangotest":    2,
+	"sessionstore":            2,
+	"channellayer/memlayer":   2,
+	"channellayer/redislayer": 2,
+	"channellayer/layertest":  2,
+	"internal/pgtest":         2,
+	"internal/redistest":      2,
+	"internal/djangotest":     2,
 
 	"consumers":                 3,
 	"routing/internal/pyregexp": 3,
@@ -50,6 +51,8 @@ var homes = map[string][]string{
 	"github.com/jackc/pgx/v5":               {"sessionstore", "migrations", "internal/pgtest", "cmd/belleville"},
 	"modernc.org/sqlite":                    {"sessionstore", "cmd/belleville/demo"}, // the demo makes the database that Django would
 	"github.com/kisielk/og-rek":             {"pickle"},
+	"github.com/redis/rueidis":              {"channellayer/redislayer"},
+	"github.com/tinylib/msgp":               {"channellayer/redislayer"},
 	"github.com/BurntSushi/toml":            {"config"},
 	"github.com/alecthomas/kong":            {"cmd/belleville"},
 	"golang.org/x/crypto":                   {"djangocompat"},
@@ -57,7 +60,7 @@ var homes = map[string][]string{
 	"github.com/coder/websocket":            {},
 	"github.com/chromedp":                   {},
 	"go.uber.org/goleak":                    {},
-	"github.com/prometheus/client_golang":   {"sessionstore", "channellayer/memlayer", "authmw", "server", "config", "cmd/belleville", "cmd/belleville/demo"},
+	"github.com/prometheus/client_golang":   {"sessionstore", "channellayer/memlayer", "channellayer/redislayer", "authmw", "server", "config", "cmd/belleville", "cmd/belleville/demo"},
 	"github.com/prometheus/client_model/go": {},
 }
 

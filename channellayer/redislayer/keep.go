@@ -1,0 +1,180 @@
+package redislayer
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/belleville/belleville/channellayer"
+)
+
+// canaryType is the type of the events that the layer sends to itself.
+const canaryType = "belleville.canary"
+
+// mostMisses is how many canaries may not come back before a host counts as deaf.
+const mostMisses = 2
+
+// canary is what the layer knows of the events that it sends to itself through one lane of one host.
+type canary struct {
+	number int64     // of the last one that was sent
+	sent   time.Time // when; zero once it has come back
+	misses int
+	came   bool // whether one ever did in this session
+}
+
+// keep looks after a session: it tells that the node is alive, sends canaries, renews memberships and sweeps up after
+// dead nodes. It returns what is wrong with the session.
+func (s *shard) keep(ctx context.Context) error {
+	config := s.layer.config
+	interval := min(config.Heartbeat, config.GroupExpiry/6)
+	renewed := time.Now()
+	ticks := time.NewTicker(interval)
+	defer ticks.Stop()
+	for {
+		if s.sendCanaries(ctx) {
+			return errDeaf
+		}
+		select {
+		case <-ticks.C:
+		case <-s.forgot:
+			return errForgot
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		dead, err := s.beat(ctx)
+		switch {
+		case err == errForgot:
+			return err
+		case err != nil:
+			continue // the canaries will tell
+		}
+		s.sweep(ctx, dead)
+		if time.Since(renewed) >= config.GroupExpiry/3 && s.registerAll(ctx) == nil {
+			renewed = time.Now()
+		}
+	}
+}
+
+// beat tells the other nodes that this one is alive, and returns those that are not. It returns errForgot where the
+// host did not know that this one was.
+func (s *shard) beat(ctx context.Context) (dead []string, err error) {
+	l := s.layer
+	before := time.Now()
+	answer, err := s.client.run(ctx, l.scripts.beat, []string{l.keys.nodes(), l.keys.notes(l.names.id)},
+		[]string{l.names.id, seconds(l.config.DeadAfter), seconds(l.config.GroupExpiry)})
+	if err != nil {
+		return nil, err
+	}
+	parts, err := answer.ToArray()
+	if err != nil || len(parts) != 3 {
+		return nil, s.client.unavailable(errAnswer)
+	}
+	s.compareClocks(before, parts[1])
+	if dead, err = parts[2].AsStrSlice(); err != nil {
+		return nil, s.client.unavailable(errAnswer)
+	}
+	if known, err := parts[0].AsInt64(); err != nil || known == 0 {
+		return nil, errForgot
+	}
+	return dead, nil
+}
+
+// tolerableSkew is how far a clock may be off before somebody is told: encryption refuses what is a minute off.
+const tolerableSkew = 5 * time.Second
+
+// compareClocks measures how far this machine's clock is ahead of Redis's.
+func (s *shard) compareClocks(before time.Time, redisTime rueidis.RedisMessage) {
+	theirs := float(redisTime)
+	middle := before.Add(time.Since(before) / 2)
+	skew := float64(middle.UnixMicro())/1e6 - theirs
+	s.layer.metrics.skew.WithLabelValues(strconv.Itoa(s.client.index)).Set(skew)
+	if skew > tolerableSkew.Seconds() || skew < -tolerableSkew.Seconds() {
+		s.layer.warnings.say(s.layer.config.Logger, "channel layer: this machine's clock differs from that of a host",
+			"host", s.client.host.String(), "seconds", skew)
+	}
+}
+
+// sendCanaries sends one through each lane, and reports whether too many have not come back.
+func (s *shard) sendCanaries(ctx context.Context) (deaf bool) {
+	due, deaf := s.dueCanaries()
+	if deaf {
+		return true
+	}
+	p := new(pushes)
+	for lane, number := range due {
+		serialized, err := s.layer.codec.encode(channellayer.Event{"type": canaryType, "n": number})
+		if err != nil {
+			return true
+		}
+		inbox := s.layer.lanes[lane]
+		p.keys = append(p.keys, inbox.key)
+		p.messages = append(p.messages, s.layer.seal(serialized.to(inbox.name+canarySuffix)))
+		p.capacities = append(p.capacities, strconv.Itoa(nodeCapacity))
+	}
+	if len(p.keys) > 0 {
+		_, _ = s.push(ctx, p) // one that was not sent does not come back either
+	}
+	return false
+}
+
+// dueCanaries returns the lanes that are to get one, and its number.
+func (s *shard) dueCanaries() (due map[int]int64, deaf bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	due = make(map[int]int64)
+	now := time.Now()
+	for lane := range s.canaries {
+		c := &s.canaries[lane]
+		if !c.sent.IsZero() {
+			c.misses++
+			s.layer.metrics.canariesMissed.Inc()
+			deaf = deaf || c.misses >= mostMisses
+		}
+		c.number++
+		c.sent = now
+		due[lane] = c.number
+	}
+	return due, deaf
+}
+
+// canaryCame takes note of a canary that came out of a lane.
+func (s *shard) canaryCame(lane int, e channellayer.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.Type() != canaryType || lane >= len(s.canaries) {
+		return
+	}
+	c := &s.canaries[lane]
+	if c.sent.IsZero() || e["n"] != c.number {
+		return // a late one, or one of another session
+	}
+	s.layer.metrics.lag.WithLabelValues(strconv.Itoa(s.client.index), strconv.Itoa(lane)).Set(time.Since(c.sent).Seconds())
+	c.sent, c.misses, c.came = time.Time{}, 0, true
+	for _, other := range s.canaries {
+		if !other.came {
+			return
+		}
+	}
+	s.readyLocked()
+}
+
+// sweep ends the memberships of dead nodes, as many as there are.
+func (s *shard) sweep(ctx context.Context, dead []string) {
+	l := s.layer
+	for _, id := range dead {
+		args := []string{id, seconds(l.config.DeadAfter), l.keys.groups(), nodePrefix + id + "."}
+		for {
+			answer, err := s.client.run(ctx, l.scripts.sweep, []string{l.keys.nodes(), l.keys.notes(id)}, args)
+			if err != nil {
+				return
+			}
+			n, err := answer.AsInt64()
+			if err != nil || n <= 0 {
+				break
+			}
+			l.metrics.swept.Add(float64(n))
+		}
+	}
+}

@@ -1,0 +1,248 @@
+// Package redislayer is the channel layer of channels_redis: it lets this process share groups and channels with a
+// Django site that uses RedisChannelLayer, and with other processes like this one.
+//
+// Start with [New].
+//
+// A process is one member of a group, whatever the number of its connections in it, so that group_send costs
+// Django the same for one as for ten thousand. Events go to a process's own channels without Redis.
+//
+// What comes out of Redis is data from outside: a message is bounded before it is decoded, and one that holds no
+// event is counted and left behind.
+//
+// Python: channels_redis.core.RedisChannelLayer, 4.0 to 4.3.
+package redislayer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/belleville/belleville/channellayer"
+)
+
+// GapType is the type of the event that every open channel gets after the connection to a host was lost: once it is
+// back and the channel's groups are known to Redis again. What was sent meanwhile may be missing.
+const GapType = "layer.gap"
+
+// nodeCapacity is how many events other processes like this one may let wait in an inbox. Their receivers bound what
+// each connection takes; the site's capacity is for inboxes that Django reads.
+const nodeCapacity = 10_000
+
+// Layer is a [channellayer.Layer] and a [channellayer.Listener].
+type Layer struct {
+	// Set at birth, never changed.
+	config     Config
+	codec      *codec
+	capacities channellayer.Capacities
+	names      nodeNames
+	keys       keys
+	scripts    scripts
+	local      *channellayer.Local
+	groups     *groups
+	lanes      []lane
+	inboxKeys  []string // of the lanes
+	shards     []*shard
+	metrics    *metrics
+	ghosts     chan ghost    // bounded; a ghost that finds no place is met again
+	ended      chan struct{} // closed by Close
+	stop       context.CancelFunc
+	running    sync.WaitGroup
+
+	opened   atomic.Uint64 // how many channels there ever were
+	next     atomic.Uint64 // the host for the next event to a plain channel
+	closing  atomic.Bool
+	warnings warnings
+	checked  seen // other nodes that were alive a moment ago
+}
+
+// New connects to the hosts and returns a Layer, which the caller ends with Close. It tries each host once; one that is
+// away is waited for in the background, and [Layer.Ready] tells. A host that refuses, as for a wrong password,
+// is a [RefusedError]. New panics where Config.Registerer has the metrics of another Layer already.
+func New(ctx context.Context, c Config) (*Layer, error) {
+	l, err := newLayer(c.withDefaults())
+	if err != nil {
+		return nil, err
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	l.stop = stop
+	for _, s := range l.shards {
+		l.running.Go(func() { s.serve(running) })
+		l.running.Go(func() { s.run(running) })
+	}
+	l.running.Go(func() { l.tidy(running) })
+	if err := l.firstTry(ctx); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// newLayer makes a Layer that does nothing yet.
+func newLayer(c Config) (*Layer, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	crypter, err := newCrypter(c.SymmetricEncryptionKeys, c.Expiry+10*time.Second)
+	if err != nil {
+		return nil, fmt.Errorf("redislayer: symmetric_encryption_keys: %w", err)
+	}
+	l := &Layer{
+		config:     c,
+		codec:      &codec{c.SerializerFormat, crypter, c.RandomPrefixLength, c.MaxMessage},
+		capacities: channellayer.NewCapacities(c.Capacity, c.ChannelCapacity),
+		names:      newNodeNames(c.NodeName, c.Lanes),
+		keys:       keys{c.Prefix},
+		scripts:    newScripts(),
+		local:      channellayer.NewLocal(),
+		ghosts:     make(chan ghost, 64),
+		ended:      make(chan struct{}),
+	}
+	l.groups = newGroups(l.local, l.names)
+	for i := range c.Lanes {
+		name := l.names.inbox(i)
+		l.lanes = append(l.lanes, lane{i, name, l.keys.inbox(name)})
+		l.inboxKeys = append(l.inboxKeys, l.keys.inbox(name))
+	}
+	for i, h := range c.Hosts {
+		client, err := newClient(i, h, c.Timeout)
+		if err != nil {
+			return nil, err
+		}
+		l.shards = append(l.shards, newShard(client, l))
+	}
+	l.metrics = newMetrics(c.Registerer, l)
+	return l, nil
+}
+
+// firstTry waits until every host was tried once.
+func (l *Layer) firstTry(ctx context.Context) error {
+	for _, s := range l.shards {
+		select {
+		case <-s.tried:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	for _, s := range l.shards {
+		if refused, ok := errors.AsType[*RefusedError](s.status()); ok {
+			return refused
+		}
+	}
+	return nil
+}
+
+// Ready returns nil where every host is connected and what the layer sent to itself came back, and otherwise
+// what is wrong with the first that is not.
+func (l *Layer) Ready(ctx context.Context) error {
+	if err := l.usable(ctx); err != nil {
+		return err
+	}
+	for _, s := range l.shards {
+		if err := s.status(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// usable returns why nothing can be done now.
+func (l *Layer) usable(ctx context.Context) error {
+	if l.closing.Load() {
+		return channellayer.ErrClosed
+	}
+	return ctx.Err()
+}
+
+// Close takes the process out of all groups, as far as Redis is there, and ends the layer. Channels get nothing more.
+func (l *Layer) Close() error {
+	if l.closing.Swap(true) {
+		return nil
+	}
+	l.groups.end()
+	close(l.ended)
+	l.stop()
+	l.running.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	lingering := l.groups.startLeaving(time.Now())
+	var leaving sync.WaitGroup
+	for _, s := range l.shards {
+		leaving.Go(func() {
+			s.leaveAll(ctx, lingering)
+			s.client.close()
+		})
+	}
+	leaving.Wait()
+	return nil
+}
+
+// NewChannel implements [channellayer.Layer].
+func (l *Layer) NewChannel(ctx context.Context, r channellayer.Receiver) (string, error) {
+	if err := l.usable(ctx); err != nil {
+		return "", err
+	}
+	name := l.names.channel(l.opened.Add(1))
+	if err := l.groups.open(name, l.capacities.Of(name), r); err != nil {
+		return "", err
+	}
+	return name, nil
+}
+
+// CloseChannel implements [channellayer.Layer].
+func (l *Layer) CloseChannel(name string) { l.groups.close(name) }
+
+// GroupAdd implements [channellayer.Layer]. It returns [channellayer.ErrNoChannel] for a channel of this process
+// that is not open.
+func (l *Layer) GroupAdd(ctx context.Context, group, channel string) error {
+	if err := checkNames(ctx, group, channel); err != nil {
+		return err
+	}
+	if err := l.usable(ctx); err != nil {
+		return err
+	}
+	if l.isOurs(channel) {
+		return l.groups.join(ctx, group, channel, l.register)
+	}
+	s := l.shard(group)
+	_, err := s.client.run(ctx, l.scripts.add, []string{l.keys.group(group)}, []string{seconds(l.config.GroupExpiry), channel})
+	return err
+}
+
+// register makes the process a member of a group.
+func (l *Layer) register(ctx context.Context, group string) error {
+	return l.shard(group).register(ctx, []string{group})
+}
+
+// GroupDiscard implements [channellayer.Layer]. What GroupAdd did here cannot be undone in another process.
+func (l *Layer) GroupDiscard(ctx context.Context, group, channel string) error {
+	if err := checkNames(ctx, group, channel); err != nil {
+		return err
+	}
+	if err := l.usable(ctx); err != nil {
+		return err
+	}
+	if l.isOurs(channel) && l.groups.leave(group, channel) && !l.groups.foreign.Load() {
+		return nil
+	}
+	return l.shard(group).remove(ctx, group, []string{channel})
+}
+
+// isOurs reports whether a channel is of this process.
+func (l *Layer) isOurs(channel string) bool {
+	id, ok := nodeOf(channel)
+	return ok && id == l.names.id
+}
+
+// shard returns the host that is responsible for a group, or for what is before "!" in a channel's name.
+func (l *Layer) shard(name string) *shard { return l.shards[shardOf(name, len(l.shards))] }
+
+// gap tells all channels that they may have missed something.
+func (l *Layer) gap() {
+	d := channellayer.NewDelivery(channellayer.Event{"type": GapType}, time.Time{})
+	delivered, dropped := l.local.DeliverGroup(everyone, d)
+	l.metrics.gaps.Inc()
+	l.metrics.gapsDelivered.Add(float64(delivered))
+	l.metrics.droppedFull.Add(float64(dropped))
+}

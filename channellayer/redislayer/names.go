@@ -1,0 +1,113 @@
+package redislayer
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash/crc32"
+	"strconv"
+	"strings"
+
+	"github.com/belleville/belleville/channellayer"
+)
+
+const (
+	// nodePrefix begins the names of the channels of every Belleville, which go on with the node's id, a lane, "!"
+	// and a suffix.
+	nodePrefix = "specific.bv."
+
+	idLength = 6 + 1 + 16 // hash of the node's name, ".", incarnation
+
+	// The suffixes of the channels that are no connection's.
+	canarySuffix = "canary"
+	groupSuffix  = "g." // and the group itself: the representative of a group in a node
+	hashSuffix   = "h." // and a hash of the group, whose name is too long
+)
+
+// shardOf returns which of n hosts is responsible for a name.
+// Python: channels_redis.utils._consistent_hash, which calculates with floats too.
+func shardOf(name string, n int) int {
+	if n == 1 {
+		return 0
+	}
+	low := crc32.ChecksumIEEE([]byte(name)) & 0xFFF
+	return int(float64(low) / (4096 / float64(n)))
+}
+
+// nodeNames are the names that one incarnation of a node has.
+type nodeNames struct {
+	id     string
+	prefix string // of its channels, up to the lane
+	lanes  int
+}
+
+// newNodeNames makes the names of a new incarnation of a node.
+func newNodeNames(nodeName string, lanes int) nodeNames {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	id := nodeHash(nodeName) + "." + hex.EncodeToString(b[:])
+	return nodeNames{id: id, prefix: nodePrefix + id + ".", lanes: lanes}
+}
+
+// inbox returns what the names of all channels in a lane begin with, up to "!".
+func (n nodeNames) inbox(lane int) string {
+	return n.prefix + strconv.Itoa(lane) + "!"
+}
+
+// channel returns the name of the channel with a number.
+func (n nodeNames) channel(number uint64) string {
+	return n.inbox(int(number%uint64(n.lanes))) + strconv.FormatUint(number, 16)
+}
+
+// representative returns the lane and the name of the channel that stands for the whole node in a group.
+func (n nodeNames) representative(group string) (lane int, name string) {
+	lane = int(crc32.ChecksumIEEE([]byte(group)) % uint32(n.lanes))
+	return lane, n.inbox(lane) + n.suffix(group)
+}
+
+// suffix returns how the name of a representative ends.
+func (n nodeNames) suffix(group string) string {
+	if len(n.inbox(0))+len(groupSuffix)+len(group) <= channellayer.MaxName {
+		return groupSuffix + group
+	}
+	sum := sha256.Sum256([]byte(group))
+	return hashSuffix + hex.EncodeToString(sum[:16])
+}
+
+// note returns what the node notes of its membership in a group: see the script sweep.
+func (n nodeNames) note(group string) string {
+	lane, _ := n.representative(group)
+	suffix := n.suffix(group)
+	if strings.HasPrefix(suffix, groupSuffix) {
+		suffix = "g"
+	}
+	return strconv.Itoa(lane) + ":" + suffix + ":" + group
+}
+
+// nodeOf returns the id of the Belleville that a channel belongs to, and whether it belongs to one.
+func nodeOf(channel string) (id string, ok bool) {
+	rest, ours := strings.CutPrefix(channel, nodePrefix)
+	if !ours || len(rest) < idLength+len(".0!") || rest[idLength] != '.' || rest[idLength+2] != '!' {
+		return "", false
+	}
+	return rest[:idLength], true
+}
+
+// keys are the names of keys in Redis.
+type keys struct {
+	prefix string
+}
+
+// inbox returns the key in which the messages to a channel wait. Several channels of a process share one.
+func (k keys) inbox(channel string) string { return k.prefix + channellayer.NonLocalName(channel) }
+
+// group returns the key of a group's members.
+func (k keys) group(group string) string { return k.groups() + group }
+
+func (k keys) groups() string { return k.prefix + ":group:" }
+
+// nodes is the key of the nodes that are alive, with when each was heard last.
+func (k keys) nodes() string { return k.prefix + ":belleville:nodes" }
+
+// notes is the key of the memberships that a node has.
+func (k keys) notes(id string) string { return k.prefix + ":belleville:node:" + id }

@@ -1,0 +1,297 @@
+package redislayer
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/belleville/belleville/channellayer"
+)
+
+// manyGroups is how many groups one script registers.
+const manyGroups = 200
+
+var (
+	errStarting = errors.New("it has not answered yet")
+	errDeaf     = errors.New("what the layer sends to itself does not come back")
+	errForgot   = errors.New("it has forgotten this node")
+)
+
+// shard is one host of a layer: the inboxes of this process on it, and the groups that it is responsible for.
+type shard struct {
+	// Set at birth, never changed.
+	client   *client
+	layer    *Layer
+	tried    chan struct{} // closed when it is ready for the first time, or has failed to be
+	arrivals *arrivals
+	forgot   chan struct{} // holds something when the host turned out not to know us
+
+	// Owned by run's goroutine.
+	empty []time.Time // by lane: when the inbox was seen empty last
+	met   bool        // whether it was ever ready
+	drain string      // the hash of the script
+
+	mu       sync.Mutex // guards the fields below
+	state    error      // why the layer is not ready; nil where it is
+	canaries []canary   // by lane
+	triedNow sync.Once
+}
+
+func newShard(c *client, l *Layer) *shard {
+	s := &shard{
+		client: c, layer: l, tried: make(chan struct{}), forgot: make(chan struct{}, 1), arrivals: newArrivals(),
+		state: c.unavailable(errStarting), empty: make([]time.Time, len(l.lanes)),
+	}
+	for i := range s.empty {
+		s.empty[i] = time.Now()
+	}
+	return s
+}
+
+// run keeps up a session with the host until ctx is done.
+func (s *shard) run(ctx context.Context) {
+	var b backoff
+	for {
+		err := s.session(ctx, &b)
+		if ctx.Err() != nil {
+			return
+		}
+		s.lost(err)
+		pause(ctx, b.next())
+	}
+}
+
+// session connects, makes the memberships known, and receives until something breaks.
+func (s *shard) session(ctx context.Context, b *backoff) error {
+	redis, err := s.client.connect(ctx)
+	if err != nil {
+		return err
+	}
+	inbox, release := redis.Dedicate()
+	defer release()
+	if err := s.greet(ctx, inbox); err != nil {
+		return err
+	}
+	if _, err := s.beat(ctx); err != nil && !errors.Is(err, errForgot) {
+		return err
+	}
+	select {
+	case <-s.forgot: // what it did not know it will know in a moment
+	default:
+	}
+	if err := s.registerAll(ctx); err != nil {
+		return err
+	}
+	b.reset()
+	s.found()
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer context.AfterFunc(ctx, inbox.Close)() // which ends a blocking pop
+	var keeping sync.WaitGroup
+	keeping.Go(func() { cancel(s.keep(ctx)) })
+	err = s.receive(ctx, inbox)
+	cancel(err)
+	inbox.Close()
+	keeping.Wait()
+	return s.client.unavailable(context.Cause(ctx))
+}
+
+// greet makes sure that the connection works, and that the host knows the script for it.
+func (s *shard) greet(ctx context.Context, inbox rueidis.DedicatedClient) error {
+	ctx, cancel := context.WithTimeout(ctx, s.client.timeout)
+	defer cancel()
+	var err error
+	if s.drain, err = inbox.Do(ctx, inbox.B().ScriptLoad().Script(drain).Build()).ToString(); err != nil {
+		return s.client.unavailable(err)
+	}
+	return nil
+}
+
+// found tells that the host is there and knows of us. Whoever waited for it, or was there before it was lost, may have
+// missed something.
+func (s *shard) found() {
+	s.mu.Lock()
+	s.canaries = make([]canary, len(s.layer.lanes))
+	s.mu.Unlock()
+	if s.met || s.layer.local.Channels() > 0 {
+		s.layer.gap()
+	}
+	if s.met {
+		s.layer.config.Logger.Info("channel layer: host is back", "host", s.client.host.String(), "index", s.client.index)
+	}
+	s.met = true
+}
+
+// lost tells that the host is not there.
+func (s *shard) lost(err error) {
+	s.mu.Lock()
+	was := s.state
+	s.state = err
+	s.canaries = nil
+	s.mu.Unlock()
+	s.triedNow.Do(func() { close(s.tried) })
+	if was == nil || !s.met && errors.Is(was, errStarting) {
+		s.layer.metrics.lost.Inc()
+		s.layer.config.Logger.Warn("channel layer: host is lost, trying again", "host", s.client.host.String(),
+			"index", s.client.index, "error", err)
+	}
+}
+
+// readyLocked tells that all that the layer sent to itself has come back.
+func (s *shard) readyLocked() {
+	s.state = nil
+	s.triedNow.Do(func() { close(s.tried) })
+}
+
+// status returns why the host cannot be relied on.
+func (s *shard) status() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
+}
+
+// register makes this process a member of groups that the host is responsible for.
+func (s *shard) register(ctx context.Context, groups []string) error {
+	l := s.layer
+	redisKeys := []string{l.keys.nodes(), l.keys.notes(l.names.id)}
+	args := []string{seconds(l.config.GroupExpiry), l.names.id}
+	notes := make([]string, 0, len(groups))
+	for _, group := range groups {
+		_, name := l.names.representative(group)
+		redisKeys, args, notes = append(redisKeys, l.keys.group(group)), append(args, name), append(notes, l.names.note(group))
+	}
+	known, err := s.client.run(ctx, l.scripts.register, redisKeys, append(args, notes...))
+	if err != nil {
+		return err
+	}
+	if n, err := known.AsInt64(); err == nil && n == 0 {
+		signal(s.forgot)
+	}
+	return nil
+}
+
+// registerAll makes all memberships known to the host, again or for the first time.
+func (s *shard) registerAll(ctx context.Context) error {
+	l := s.layer
+	l.groups.doubt()
+	var some []string
+	for group := range l.local.Groups() {
+		if group == everyone || l.shard(group) != s {
+			continue
+		}
+		if some = append(some, group); len(some) == manyGroups {
+			if err := s.register(ctx, some); err != nil {
+				return err
+			}
+			some = some[:0]
+		}
+	}
+	if len(some) == 0 {
+		return nil
+	}
+	return s.register(ctx, some)
+}
+
+// unregister takes the process out of groups.
+func (s *shard) unregister(ctx context.Context, groups []string) error {
+	l := s.layer
+	redisKeys := []string{l.keys.notes(l.names.id)}
+	var args, notes []string
+	for _, group := range groups {
+		_, name := l.names.representative(group)
+		redisKeys, args, notes = append(redisKeys, l.keys.group(group)), append(args, name), append(notes, l.names.note(group))
+	}
+	_, err := s.client.run(ctx, l.scripts.unregister, redisKeys, append(args, notes...))
+	return err
+}
+
+// remove takes channels out of a group.
+func (s *shard) remove(ctx context.Context, group string, channels []string) error {
+	_, err := s.client.do(ctx, func(ctx context.Context, redis rueidis.Client) rueidis.RedisResult {
+		return redis.Do(ctx, redis.B().Zrem().Key(s.layer.keys.group(group)).Member(channels...).Build())
+	})
+	return err
+}
+
+// members returns the channels in a group. What is no channel's name is left out.
+func (s *shard) members(ctx context.Context, group string) ([]string, error) {
+	l := s.layer
+	answer, err := s.client.run(ctx, l.scripts.members, []string{l.keys.group(group)}, []string{seconds(l.config.GroupExpiry)})
+	if err != nil {
+		return nil, err
+	}
+	all, err := answer.AsStrSlice()
+	if err != nil {
+		return nil, s.client.unavailable(errAnswer)
+	}
+	names := all[:0]
+	for _, name := range all {
+		if channellayer.CheckChannelName(name) == nil {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// errAnswer means that Redis did not answer what was asked.
+var errAnswer = errors.New("its answer is not what was asked for")
+
+// push puts messages on keys, and returns how many keys were full.
+func (s *shard) push(ctx context.Context, p *pushes) (full int, err error) {
+	args := make([]string, 0, 1+2*len(p.keys))
+	args = append(args, seconds(s.layer.config.Expiry))
+	args = append(args, p.messages...)
+	args = append(args, p.capacities...)
+	answer, err := s.client.run(ctx, s.layer.scripts.push, p.keys, args)
+	if err != nil {
+		return 0, err
+	}
+	counts, err := answer.AsIntSlice()
+	if err != nil || len(counts) != 2 {
+		return 0, s.client.unavailable(errAnswer)
+	}
+	s.layer.metrics.droppedStale.Add(float64(counts[1]))
+	return int(counts[0]), nil
+}
+
+// leaveAll takes the process off the host, with the groups that linger.
+func (s *shard) leaveAll(ctx context.Context, lingering []string) {
+	l := s.layer
+	var groups []string
+	for _, group := range lingering {
+		if l.shard(group) == s {
+			groups = append(groups, group)
+		}
+	}
+	for group := range l.local.Groups() {
+		if group != everyone && l.shard(group) == s {
+			groups = append(groups, group)
+		}
+	}
+	if err := s.leave(ctx, groups); err != nil {
+		l.config.Logger.Warn("channel layer: leaving a host; other nodes will sweep up", "host", s.client.host.String(), "error", err)
+	}
+}
+
+func (s *shard) leave(ctx context.Context, groups []string) error {
+	for ; len(groups) > manyGroups; groups = groups[manyGroups:] {
+		if err := s.unregister(ctx, groups[:manyGroups]); err != nil {
+			return err
+		}
+	}
+	if err := s.unregister(ctx, groups); err != nil {
+		return err
+	}
+	l := s.layer
+	gone := append([]string{l.keys.notes(l.names.id)}, l.inboxKeys...)
+	_, err := s.client.do(ctx, func(ctx context.Context, redis rueidis.Client) rueidis.RedisResult {
+		if r := redis.Do(ctx, redis.B().Del().Key(gone...).Build()); r.Error() != nil {
+			return r
+		}
+		return redis.Do(ctx, redis.B().Zrem().Key(l.keys.nodes()).Member(l.names.id).Build())
+	})
+	return err
+}
