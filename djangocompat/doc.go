@@ -1,5 +1,6 @@
-// Package djangocompat is what Django computes, in Go: signing, session data, the session auth hash,
-// cookies, hosts and passwords. It does no input or output: package sessionstore reads and writes the tables.
+// Package djangocompat is what Django computes, in Go: signing, session data, the session auth hash, cookies,
+// hosts, passwords, CSRF tokens, safe redirects. It does no input or output: package sessionstore reads and writes
+// the tables.
 //
 // Start with [NewKeys], which holds SECRET_KEY, and [SessionCodec], which reads and writes what is in
 // django_session. [Session] and [User] are what a consumer finds in its scope.

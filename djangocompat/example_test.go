@@ -128,3 +128,35 @@ func ExamplePasswordHashers() {
 	fmt.Println(verdict == djangocompat.PasswordOutdated, err) // right: now store hashers.Hash("letmein-krzivf")
 	// Output: true <nil>
 }
+
+func ExampleNewCSRF() {
+	csrf, err := djangocompat.NewCSRF(djangocompat.CSRFConfig{
+		Hosts:          djangocompat.HostSettings{AllowedHosts: []string{"example.com"}},
+		TrustedOrigins: []string{"https://*.example.com"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	page := csrf.Token(nil) // a form's csrfmiddlewaretoken, and the cookie that goes with it
+	host, evil := "example.com", "https://evil.example"
+	r := djangocompat.CSRFRequest{
+		Method: "POST", Host: djangocompat.HostRequest{Host: &host, Secure: true}, Origin: &evil,
+		Secret: &page.Store, FormToken: page.Form,
+	}
+	fmt.Println(csrf.Check(r))
+	own := "https://example.com"
+	r.Origin = &own
+	fmt.Println(csrf.Check(r))
+	// Output:
+	// djangocompat: CSRF check: origin is not trusted
+	// <nil>
+}
+
+func ExampleSafeRedirect() {
+	fmt.Println(djangocompat.SafeRedirect("/chat/?room=7", djangocompat.RedirectConfig{}))
+	fmt.Println(djangocompat.SafeRedirect(`/\evil.example`, djangocompat.RedirectConfig{}))
+	// Output:
+	// true
+	// false
+}
