@@ -75,6 +75,9 @@ func NewCSRF(cfg CSRFConfig) (*CSRF, error) {
 	return c, nil
 }
 
+// Config returns the settings, with the defaults filled in.
+func (c *CSRF) Config() CSRFConfig { return c.cfg }
+
 // CSRFRequest is what there is to know of a request.
 type CSRFRequest struct {
 	Method string
