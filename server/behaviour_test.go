@@ -145,9 +145,14 @@ func TestASilentClientIsPingedThenClosed(t *testing.T) {
 func TestAHeadThatNeverEndsIsCutOff(t *testing.T) {
 	cfg := server.Config{HandshakeTimeout: 400 * time.Millisecond}
 	onBoth(t, echoes, cfg, func(t *testing.T, s *site) {
-		for _, say := range []string{"", "GET", "GET / HTTP/1.1\r\nHost: x\r\n"} {
-			p := s.raw(t)
-			p.say(say)
+		says := []string{"", "GET", "GET / HTTP/1.1\r\nHost: x\r\n"}
+		var peers []*peer
+		for _, say := range says {
+			peers = append(peers, s.raw(t))
+			peers[len(peers)-1].say(say)
+		}
+		for i, say := range says {
+			p := peers[i]
 			if rest, err := io.ReadAll(p.r); err != nil || len(rest) > 0 {
 				t.Errorf("%q: got %d bytes, %v, want the end of the stream", say, len(rest), err)
 			}

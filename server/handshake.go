@@ -69,7 +69,7 @@ func (s *Server) scope(h *head, peer netip.AddrPort) (*consumers.Scope, error) {
 	}
 	from := s.originOf(peer, h.fields)
 	scope := &consumers.Scope{
-		Type: consumers.TypeWebSocket, Method: h.method, Scheme: "ws",
+		Type: consumers.TypeWebSocket, Method: h.ownMethod(), Scheme: "ws",
 		Path: strings.Clone(path), RawPath: strings.Clone(raw), Query: strings.Clone(query),
 		RootPath: s.cfg.RootPath, Header: h.fields, Client: from.client,
 		Subprotocols: h.subprotocols(), Layer: s.layer, Draining: s.drainBegan,

@@ -19,6 +19,14 @@ type head struct {
 	fields consumers.Header
 }
 
+// ownMethod returns the method as a string of its own, which does not keep the whole head in memory.
+func (h *head) ownMethod() string {
+	if h.method == http.MethodGet {
+		return http.MethodGet
+	}
+	return strings.Clone(h.method)
+}
+
 // A headError refuses a request head with a status. Its text never leaves the process.
 type headError struct {
 	status int

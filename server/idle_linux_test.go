@@ -26,3 +26,19 @@ func TestIdleConnectionsCostNoGoroutines(t *testing.T) {
 		t.Errorf("message = %q, want still here", got)
 	}
 }
+
+func TestAnOpenConnectionKeepsNothingOfItsHead(t *testing.T) {
+	const clients = 200
+	s := serve(t, echoes(), server.Config{})
+	large := with("", "X-Large: "+repeat("x", 15<<10)+"\r\n")
+	before := heap()
+	for range clients {
+		p := s.raw(t)
+		p.say(large)
+		p.answer()
+	}
+	// What is measured is the clients' too, whose readers have 4 KiB each.
+	if grown := (heap() - before) / clients; grown > 10<<10 {
+		t.Errorf("%d bytes for each connection, of whose head there were more than %d", grown, 15<<10)
+	}
+}

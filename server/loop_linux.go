@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 
 	"github.com/belleville/belleville/internal/netpoll"
@@ -86,6 +87,9 @@ func (l *loop) run() error {
 		}
 		for _, ev := range events {
 			l.event(ev)
+		}
+		if len(events) > 0 {
+			runtime.Gosched() // to the consumers that were told something: what they say is then written at once
 		}
 		l.attendAll()
 		now := l.server.clock.now()

@@ -6,9 +6,11 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -48,6 +50,7 @@ func (c *counter) Disconnect(context.Context, *consumers.Conn, consumers.CloseCo
 func smallBuffers(_, _ string, raw syscall.RawConn) error {
 	return raw.Control(func(fd uintptr) {
 		_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 16<<10)
+		_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 4<<10)
 	})
 }
 
@@ -123,5 +126,32 @@ func standsStill(n *atomic.Int64) func() bool {
 			last, since = now, time.Now()
 		}
 		return time.Since(since) > 150*time.Millisecond
+	}
+}
+
+func TestAClientThatPingsAndDoesNotReadIsClosed(t *testing.T) {
+	for _, tr := range transports {
+		t.Run(tr.name, func(t *testing.T) {
+			l, err := (&net.ListenConfig{Control: smallBuffers}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := serveOn(t, tr.wrap(l), echoes(), server.Config{WriteTimeout: 300 * time.Millisecond})
+			p := s.open(t)
+			_ = p.Conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+			before, written := heap(), 0
+			pings := repeat(frame(fPing, repeat("p", 125)), 1000)
+			for err == nil {
+				var n int
+				n, err = io.WriteString(p.Conn, pings)
+				written += n
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("the server took %d bytes of pings from a client that does not read, and did not close", written)
+			}
+			if grown := heap() - before; grown > 4<<20 {
+				t.Errorf("%d bytes of pings made the heap grow by %d bytes", written, grown)
+			}
+		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -202,3 +203,11 @@ func repeat(s string, n int) string { return strings.Repeat(s, n) }
 
 // quiet is a logger for tests that provoke errors.
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// heap returns how much memory is in use.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
