@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -196,9 +197,7 @@ func (g csrfGuard) cookie(secret string) djangocompat.Cookie {
 
 // deny answers a request that was refused after its body was read.
 func deny(w http.ResponseWriter, d *consumers.Denial) {
-	for name, values := range d.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), d.Header)
 	body := d.Body
 	if body == nil {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -147,7 +147,12 @@ func (c *CSRF) trusts(origin string, host HostRequest) bool {
 	return ok && sameAsAny(u.netloc, c.schemes[u.scheme])
 }
 
+// sameAsAny reports whether host is the same as one of the patterns. Browsers write hosts in ASCII; there are
+// other characters that some take for a slash.
 func sameAsAny(host string, patterns []string) bool {
+	if _, ok := lowerASCII(host); !ok {
+		return false
+	}
 	return slices.ContainsFunc(patterns, func(p string) bool { return IsSameDomain(host, p) })
 }
 

@@ -57,6 +57,7 @@ func TestCSRFCrossSite(t *testing.T) {
 		{"an opaque origin", djangocompat.CSRFRequest{Origin: text("null"), Secret: &secret, HeaderToken: &token}, djangocompat.CSRFBadOrigin},
 		{"the host without TLS", djangocompat.CSRFRequest{Origin: text("http://example.com"), Secret: &secret, HeaderToken: &token}, djangocompat.CSRFBadOrigin},
 		{"a suffix of a trusted one", djangocompat.CSRFRequest{Origin: text("https://eviltrusted.com"), Secret: &secret, HeaderToken: &token}, djangocompat.CSRFBadOrigin},
+		{"what looks like a slash before a trusted one", djangocompat.CSRFRequest{Origin: text("https://evil.com／.trusted.com"), Secret: &secret, HeaderToken: &token}, djangocompat.CSRFBadOrigin},
 		{"no token", djangocompat.CSRFRequest{Origin: text("https://example.com"), Secret: &secret}, djangocompat.CSRFTokenMissing},
 		{"a token of the attacker's own", djangocompat.CSRFRequest{Origin: text("https://example.com"), Secret: &secret, HeaderToken: &foreign}, djangocompat.CSRFTokenIncorrect},
 		{"a token without a cookie", djangocompat.CSRFRequest{Origin: text("https://a.trusted.com"), HeaderToken: &foreign}, djangocompat.CSRFNoCookie},

@@ -34,6 +34,7 @@ type passwordVector = vector[passwordInput, passwordExpect]
 func TestPasswordVectors(t *testing.T) {
 	for _, v := range vectors[passwordInput, passwordExpect](t, "passwords.json", "") {
 		t.Run(v.Name, func(t *testing.T) {
+			t.Parallel() // some of Django's work factors are a second of work
 			switch {
 			case v.Expect.StartsWith != "":
 				got := djangocompat.UnusablePassword()
