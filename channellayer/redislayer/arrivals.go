@@ -2,6 +2,7 @@ package redislayer
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -106,34 +107,66 @@ func (s *shard) serve(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		for _, m := range s.arrivals.take() {
-			s.dispatch(m)
+		for messages := s.arrivals.take(); len(messages) > 0; {
+			n := together(messages)
+			s.dispatch(messages[:n])
+			messages = messages[n:]
 		}
 		signal(s.arrivals.room)
 	}
 }
 
-// dispatch hands one message to its receivers. Whatever it holds, the next one follows.
-func (s *shard) dispatch(m message) {
-	l := s.layer
+// together returns how many of the first messages may be one event, for channels in several lanes: they have the same
+// score, which one script has given them.
+func together(messages []message) int {
+	n := 1
+	for n < len(messages) && messages[n].score == messages[0].score && messages[n].lane != messages[n-1].lane {
+		n++
+	}
+	return n
+}
+
+// opened is an event with its channels.
+type opened struct {
+	event    channellayer.Event
+	channels []string
+	message  message
+}
+
+// dispatch hands messages to their receivers. Whatever they hold, the next ones follow.
+func (s *shard) dispatch(messages []message) {
 	now := time.Now()
-	e, channels, err := l.codec.open(m.data, now)
-	if err != nil {
-		l.metrics.invalid(err)
-		return
+	var events []opened
+	for _, m := range messages {
+		e, channels, err := s.layer.codec.open(m.data, now)
+		if err != nil {
+			s.layer.metrics.invalid(err)
+			continue
+		}
+		if len(channels) == 1 && channels[0] == s.layer.lanes[m.lane].name+canarySuffix {
+			s.canaryCame(m.lane, e)
+			continue
+		}
+		if i := slices.IndexFunc(events, func(o opened) bool { return reflect.DeepEqual(o.event, e) }); i >= 0 {
+			events[i].channels = append(events[i].channels, channels...)
+			continue
+		}
+		events = append(events, opened{e, channels, m})
 	}
-	d := channellayer.NewDelivery(e, m.came.Add(l.config.Expiry-m.age))
-	slices.Sort(channels)
-	channels = slices.Compact(channels) // the same name a million times is one
-	if len(channels) == 1 && channels[0] == l.lanes[m.lane].name+canarySuffix {
-		s.canaryCame(m.lane, e)
-		return
+	for _, o := range events {
+		s.dispatchEvent(o, now)
 	}
+}
+
+func (s *shard) dispatchEvent(o opened, now time.Time) {
+	l := s.layer
+	d := channellayer.NewDelivery(o.event, o.message.came.Add(l.config.Expiry-o.message.age))
 	if d.Expired(now) {
 		l.metrics.droppedExpired.Inc()
 		return
 	}
-	l.handOut(channels, d)
+	slices.Sort(o.channels) // the same name a million times is one
+	l.handOut(slices.Compact(o.channels), d)
 }
 
 // handOut hands d to channels of this process: representatives of groups, and connections. A connection that is in

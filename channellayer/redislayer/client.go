@@ -177,15 +177,15 @@ func refusal(err error) string {
 	if !ok {
 		return ""
 	}
-	text := refused.Error()
+	text := strings.TrimPrefix(refused.Error(), "ERR ")
 	for _, r := range []struct{ begin, reason string }{
 		{"WRONGPASS", "the username or password is wrong"},
-		{"ERR invalid password", "the password is wrong"},
+		{"invalid password", "the password is wrong"},
 		{"NOAUTH", "it wants a password, and none is configured"},
-		{"ERR AUTH <password> called without any password", "a password is configured, and it wants none"},
-		{"ERR Client sent AUTH, but no password is set", "a password is configured, and it wants none"},
-		{"ERR DB index is out of range", "it has no database of that number"},
-		{"ERR invalid DB index", "it has no database of that number"},
+		{"AUTH <password> called without any password", "a password is configured, and it wants none"},
+		{"Client sent AUTH, but no password is set", "a password is configured, and it wants none"},
+		{"DB index is out of range", "it has no database of that number"},
+		{"invalid DB index", "it has no database of that number"},
 		{"NOPERM", "the user may not run a command that the layer needs"},
 		{"DENIED", "it is in protected mode"},
 	} {

@@ -22,8 +22,8 @@ const (
 	JSON    Serializer = "json"
 )
 
-// maxLanes bounds Config.Lanes: a lane is one decimal digit in a channel's name.
-const maxLanes = 10
+// maxLanes bounds Config.Lanes.
+const maxLanes = 16
 
 // Config has what CHANNEL_LAYERS["default"]["CONFIG"] has, under the same names, which must have the same values
 // as on the Django site. The zero Config is that of a site that configures nothing but the backend.
@@ -62,7 +62,7 @@ type Config struct {
 	// to a host is lost and when it is back. Default: no such event. The core form has none.
 	OnDisconnect, OnReconnect string
 
-	// Lanes is how many inboxes this process has, each with the site's Capacity; at most 10. Default: 4.
+	// Lanes is how many inboxes this process has, each with the site's Capacity; at most 16. Default: 4.
 	Lanes int
 
 	// NodeName is what this process is called, also after a restart. Default: the name of the machine.

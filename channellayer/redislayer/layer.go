@@ -92,7 +92,7 @@ func newLayer(c Config) (*Layer, error) {
 		config:     c,
 		codec:      &codec{c.SerializerFormat, crypter, c.RandomPrefixLength, c.MaxMessage},
 		capacities: channellayer.NewCapacities(c.Capacity, c.ChannelCapacity),
-		names:      newNodeNames(c.NodeName, c.Lanes),
+		names:      newNodeNames(c.NodeName, c.Lanes, len(c.Hosts)),
 		keys:       keys{c.Prefix},
 		scripts:    newScripts(),
 		local:      channellayer.NewLocal(),
@@ -100,8 +100,10 @@ func newLayer(c Config) (*Layer, error) {
 		ended:      make(chan struct{}),
 	}
 	l.groups = newGroups(l.local, l.names)
-	for i := range c.Lanes {
-		name := l.names.inbox(i)
+	if len(l.names.inboxes) < c.Lanes {
+		return nil, fmt.Errorf("redislayer: %d hosts are too many", len(c.Hosts))
+	}
+	for i, name := range l.names.inboxes {
 		l.lanes = append(l.lanes, lane{i, name, l.keys.inbox(name)})
 		l.inboxKeys = append(l.inboxKeys, l.keys.inbox(name))
 	}

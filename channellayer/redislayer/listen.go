@@ -84,18 +84,14 @@ func (n *listener) session(ctx context.Context) error {
 		conn.Close()
 		return err
 	}
-	// A pop is never cut off in the middle, which might lose what it popped; it is asked to end.
-	unblocked := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(unblocked)
-		n.unblock(id)
-	})
+	done := make(chan struct{})
+	var ending sync.WaitGroup
+	ending.Go(func() { n.unblock(ctx, id, done) })
 	for ctx.Err() == nil && err == nil {
 		err = n.next(ctx, conn)
 	}
-	if !stop() {
-		<-unblocked
-	}
+	close(done)
+	ending.Wait()
 	if err != nil {
 		conn.Close()
 	}
@@ -108,10 +104,26 @@ func (n *listener) id(ctx context.Context, conn rueidis.DedicatedClient) (int64,
 	return conn.Do(ctx, conn.B().ClientId().Build()).AsInt64()
 }
 
-func (n *listener) unblock(id int64) {
-	_, _ = n.shard.client.do(context.Background(), func(ctx context.Context, redis rueidis.Client) rueidis.RedisResult {
-		return redis.Do(ctx, redis.B().ClientUnblock().ClientId(id).Build())
-	}) // where it fails the pop ends a little later
+// unblock makes the pop on a connection end once ctx is done, until done is closed. A pop is never cut off in the
+// middle, which might lose what it popped.
+func (n *listener) unblock(ctx context.Context, id int64, done <-chan struct{}) {
+	select {
+	case <-ctx.Done():
+	case <-done:
+		return
+	}
+	again := time.NewTicker(20 * time.Millisecond) // the pop may be about to begin
+	defer again.Stop()
+	for {
+		_, _ = n.shard.client.do(context.Background(), func(ctx context.Context, redis rueidis.Client) rueidis.RedisResult {
+			return redis.Do(ctx, redis.B().ClientUnblock().ClientId(id).Build())
+		}) // where it fails the pop ends a little later
+		select {
+		case <-again.C:
+		case <-done:
+			return
+		}
+	}
 }
 
 // next waits for an event, for a while, and hands it on.

@@ -12,11 +12,12 @@ import (
 )
 
 const (
-	// nodePrefix begins the names of the channels of every Belleville, which go on with the node's id, a lane, "!"
-	// and a suffix.
+	// nodePrefix begins the names of the channels of every Belleville, which go on with the node's id, ".", the label of
+	// a lane, "!" and a suffix.
 	nodePrefix = "specific.bv."
 
-	idLength = 6 + 1 + 16 // hash of the node's name, ".", incarnation
+	idLength    = 6 + 1 + 16 // hash of the node's name, ".", incarnation
+	labelLength = 2
 
 	// The suffixes of the channels that are no connection's.
 	canarySuffix = "canary"
@@ -36,38 +37,45 @@ func shardOf(name string, n int) int {
 
 // nodeNames are the names that one incarnation of a node has.
 type nodeNames struct {
-	id     string
-	prefix string // of its channels, up to the lane
-	lanes  int
+	id      string
+	prefix  string   // of its channels, up to the label of the lane
+	inboxes []string // what the names of all channels in a lane begin with, up to "!"
 }
 
-// newNodeNames makes the names of a new incarnation of a node.
-func newNodeNames(nodeName string, lanes int) nodeNames {
+// newNodeNames makes the names of a new incarnation of a node. All its lanes are on one of the hosts, so that an
+// event which is for channels in several lanes is put on all of them at once.
+func newNodeNames(nodeName string, lanes, hosts int) nodeNames {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // it never fails
-	id := nodeHash(nodeName) + "." + hex.EncodeToString(b[:])
-	return nodeNames{id: id, prefix: nodePrefix + id + ".", lanes: lanes}
-}
-
-// inbox returns what the names of all channels in a lane begin with, up to "!".
-func (n nodeNames) inbox(lane int) string {
-	return n.prefix + strconv.Itoa(lane) + "!"
+	n := nodeNames{id: nodeHash(nodeName) + "." + hex.EncodeToString(b[:])}
+	n.prefix = nodePrefix + n.id + "."
+	host := int(b[0]) % hosts
+	const digits = 36
+	for i := 0; len(n.inboxes) < lanes && i < digits*digits; i++ {
+		label := strconv.FormatInt(int64(i/digits), digits) + strconv.FormatInt(int64(i%digits), digits)
+		if inbox := n.prefix + label + "!"; shardOf(inbox, hosts) == host {
+			n.inboxes = append(n.inboxes, inbox)
+		}
+	}
+	return n
 }
 
 // channel returns the name of the channel with a number.
 func (n nodeNames) channel(number uint64) string {
-	return n.inbox(int(number%uint64(n.lanes))) + strconv.FormatUint(number, 16)
+	return n.inboxes[number%uint64(len(n.inboxes))] + strconv.FormatUint(number, 16)
 }
 
-// representative returns the lane and the name of the channel that stands for the whole node in a group.
-func (n nodeNames) representative(group string) (lane int, name string) {
-	lane = int(crc32.ChecksumIEEE([]byte(group)) % uint32(n.lanes))
-	return lane, n.inbox(lane) + n.suffix(group)
+// inboxOf returns what the name of the representative of a group begins with.
+func (n nodeNames) inboxOf(group string) string {
+	return n.inboxes[crc32.ChecksumIEEE([]byte(group))%uint32(len(n.inboxes))]
 }
+
+// representative returns the name of the channel that stands for the whole node in a group.
+func (n nodeNames) representative(group string) string { return n.inboxOf(group) + n.suffix(group) }
 
 // suffix returns how the name of a representative ends.
 func (n nodeNames) suffix(group string) string {
-	if len(n.inbox(0))+len(groupSuffix)+len(group) <= channellayer.MaxName {
+	if len(n.inboxes[0])+len(groupSuffix)+len(group) <= channellayer.MaxName {
 		return groupSuffix + group
 	}
 	sum := sha256.Sum256([]byte(group))
@@ -76,18 +84,18 @@ func (n nodeNames) suffix(group string) string {
 
 // note returns what the node notes of its membership in a group: see the script sweep.
 func (n nodeNames) note(group string) string {
-	lane, _ := n.representative(group)
+	label := strings.TrimSuffix(strings.TrimPrefix(n.inboxOf(group), n.prefix), "!")
 	suffix := n.suffix(group)
 	if strings.HasPrefix(suffix, groupSuffix) {
 		suffix = "g"
 	}
-	return strconv.Itoa(lane) + ":" + suffix + ":" + group
+	return label + ":" + suffix + ":" + group
 }
 
 // nodeOf returns the id of the Belleville that a channel belongs to, and whether it belongs to one.
 func nodeOf(channel string) (id string, ok bool) {
 	rest, ours := strings.CutPrefix(channel, nodePrefix)
-	if !ours || len(rest) < idLength+len(".0!") || rest[idLength] != '.' || rest[idLength+2] != '!' {
+	if !ours || len(rest) < idLength+1+labelLength+1 || rest[idLength] != '.' || rest[idLength+1+labelLength] != '!' {
 		return "", false
 	}
 	return rest[:idLength], true

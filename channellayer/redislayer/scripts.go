@@ -8,21 +8,22 @@ local t = redis.call('TIME')
 local now = tonumber(t[1]) + tonumber(t[2]) / 1000000
 `
 
-// push puts a message on each of KEYS that is below its capacity. Its score is now, or after that of the youngest
-// message in the key, so that messages of one sender keep their order within a microsecond too. It returns how
+// push puts a message on each of KEYS that is below its capacity. Their score is now, or after that of the youngest
+// message in a key, so that messages of one sender keep their order within a microsecond too. It returns how
 // many keys were full, and how many stale messages it removed. ARGV: expiry, the messages, the capacities.
 const push = clock + `
 local expiry = tonumber(ARGV[1])
-local full, stale = 0, 0
+local score, full, stale = now, 0, 0
 for i, key in ipairs(KEYS) do
 	stale = stale + redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.6f', now - expiry))
+	local youngest = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')[2]
+	if youngest then
+		local last = tonumber(youngest)
+		if last >= score and last < now + 3600 then score = last + 0.000001 end
+	end
+end
+for i, key in ipairs(KEYS) do
 	if redis.call('ZCARD', key) < tonumber(ARGV[1 + #KEYS + i]) then
-		local score = now
-		local youngest = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')[2]
-		if youngest then
-			local last = tonumber(youngest)
-			if last >= score and last < now + 3600 then score = last + 0.000001 end
-		end
 		redis.call('ZADD', key, string.format('%.6f', score), ARGV[1 + i])
 		redis.call('EXPIRE', key, math.ceil(expiry))
 	else
@@ -104,7 +105,7 @@ local heard = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if heard and tonumber(heard) > now - tonumber(ARGV[2]) then return 0 end
 local notes = redis.call('SRANDMEMBER', KEYS[2], 500)
 for i, note in ipairs(notes) do
-	local lane, suffix, group = string.match(note, '^(%d):([^:]+):(.+)$')
+	local lane, suffix, group = string.match(note, '^(%w+):([^:]+):(.+)$')
 	if suffix == 'g' then suffix = 'g.' .. group end
 	if group then redis.call('ZREM', ARGV[3] .. group, ARGV[4] .. lane .. '!' .. suffix) end
 	redis.call('SREM', KEYS[2], note)

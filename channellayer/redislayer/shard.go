@@ -160,7 +160,7 @@ func (s *shard) register(ctx context.Context, groups []string) error {
 	args := []string{seconds(l.config.GroupExpiry), l.names.id}
 	notes := make([]string, 0, len(groups))
 	for _, group := range groups {
-		_, name := l.names.representative(group)
+		name := l.names.representative(group)
 		redisKeys, args, notes = append(redisKeys, l.keys.group(group)), append(args, name), append(notes, l.names.note(group))
 	}
 	known, err := s.client.run(ctx, l.scripts.register, redisKeys, append(args, notes...))
@@ -201,7 +201,7 @@ func (s *shard) unregister(ctx context.Context, groups []string) error {
 	redisKeys := []string{l.keys.notes(l.names.id)}
 	var args, notes []string
 	for _, group := range groups {
-		_, name := l.names.representative(group)
+		name := l.names.representative(group)
 		redisKeys, args, notes = append(redisKeys, l.keys.group(group)), append(args, name), append(notes, l.names.note(group))
 	}
 	_, err := s.client.run(ctx, l.scripts.unregister, redisKeys, append(args, notes...))

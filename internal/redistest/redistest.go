@@ -42,3 +42,23 @@ func (s *Server) DoLines(t testing.TB, args ...string) []string {
 	}
 	return strings.Split(out, "\n")
 }
+
+// DoRaw is [Server.Do] for a command whose last argument may hold any bytes, and may be long.
+func (s *Server) DoRaw(t testing.TB, args ...string) string {
+	t.Helper()
+	last := len(args) - 1
+	program, err := find("redis-cli")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), program, append([]string{"--raw", "-s", s.SocketPath(), "-x"}, args[:last]...)...)
+	cmd.Stdin = strings.NewReader(args[last])
+	if s.config.Password != "" {
+		cmd.Env = append(os.Environ(), "REDISCLI_AUTH="+s.config.Password)
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("redis-cli %s: %v: %s", args[0], err, out)
+	}
+	return strings.TrimSuffix(string(out), "\n")
+}
