@@ -10,7 +10,10 @@ import (
 )
 
 // inMemoryBackend is the channel layer of a single process.
-const inMemoryBackend = "channels.layers.InMemoryChannelLayer"
+const (
+	inMemoryBackend = "channels.layers.InMemoryChannelLayer"
+	redisBackend    = "channels_redis.core.RedisChannelLayer"
+)
 
 // check notes what cannot be right.
 func (l *loader) check() {

@@ -21,19 +21,26 @@ var later = []string{
 	"django.contrib.sessions.backends.file",
 	"django.contrib.sessions.backends.signed_cookies",
 	"django.contrib.sessions.serializers.PickleSerializer",
-	"channels_redis.core.RedisChannelLayer",
 	"channels_redis.pubsub.RedisPubSubChannelLayer",
 	"channels_postgres.core.PostgresChannelLayer",
 }
 
-// only notes a value that is not the one that this version can do.
-func (l *loader) only(path, value, possible string) {
+// only notes a value that is none of those that this version can do.
+func (l *loader) only(path, value string, possible ...string) {
+	quoted := make([]string, len(possible))
+	for i, p := range possible {
+		quoted[i] = quote(p)
+	}
+	verb := " is possible"
+	if len(possible) > 1 {
+		verb = " are possible"
+	}
 	switch {
-	case value == possible || l.mistakes.has(path):
+	case slices.Contains(possible, value) || l.mistakes.has(path):
 	case slices.Contains(later, value):
-		l.mistakes.add(path, quote(value)+" is not in this version", "only "+quote(possible)+" is possible")
+		l.mistakes.add(path, quote(value)+" is not in this version", "only "+strings.Join(quoted, " and ")+verb)
 	default:
-		l.mistakes.add(path, quote(value)+" is not known", "write "+quote(possible))
+		l.mistakes.add(path, quote(value)+" is not known", "write "+strings.Join(quoted, " or "))
 	}
 }
 
@@ -236,16 +243,4 @@ func (l *loader) database() {
 	if d.Schema != "" {
 		l.identifier("database.schema", d.Schema)
 	}
-}
-
-// channelLayer checks CHANNEL_LAYERS.
-func (l *loader) channelLayer() {
-	d := l.config.ChannelLayers.Default
-	l.only("channel_layers.default.backend", d.Backend, inMemoryBackend)
-	if len(d.Hosts) > 0 && d.Backend == inMemoryBackend {
-		l.mistakes.add("channel_layers.default.hosts", "the layer of one process has no hosts", "take it out")
-	}
-	l.positive("channel_layers.default.capacity", int64(d.Capacity))
-	l.positive("channel_layers.default.expiry", int64(d.Expiry))
-	l.positive("channel_layers.default.group_expiry", int64(d.GroupExpiry))
 }

@@ -116,10 +116,14 @@ type ChannelLayers struct {
 type ChannelLayer struct {
 	Backend         string                  `toml:"backend"`
 	Hosts           []djangocompat.Secret   `toml:"hosts"`
+	Prefix          string                  `toml:"prefix"`
 	Capacity        int                     `toml:"capacity"`
 	ChannelCapacity []channellayer.Capacity `toml:"channel_capacity"`
 	Expiry          Seconds                 `toml:"expiry"`
 	GroupExpiry     Seconds                 `toml:"group_expiry"`
+
+	SerializerFormat        string                `toml:"serializer_format"`
+	SymmetricEncryptionKeys []djangocompat.Secret `toml:"symmetric_encryption_keys"`
 }
 
 // Limits bound what clients may do. See the server's Config.
@@ -179,7 +183,7 @@ func Default() Config {
 			TimeZone:               "UTC",
 			User:                   User{Table: "auth_user", PK: "id", Username: "username", Password: "password"},
 		},
-		ChannelLayers: ChannelLayers{ChannelLayer{Backend: inMemoryBackend, Capacity: 100, Expiry: Seconds(time.Minute), GroupExpiry: Seconds(24 * time.Hour)}},
+		ChannelLayers: ChannelLayers{ChannelLayer{Backend: inMemoryBackend, Prefix: "asgi", SerializerFormat: "msgpack", Capacity: 100, Expiry: Seconds(time.Minute), GroupExpiry: Seconds(24 * time.Hour)}},
 		Log:           Log{Format: "text"},
 	}
 }

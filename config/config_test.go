@@ -84,6 +84,10 @@ func samples(secretFile string) map[string]sample {
 		"channel_layers.default.expiry":           bare("7"),
 		"channel_layers.default.group_expiry":     bare("7"),
 
+		"channel_layers.default.prefix":                    text("site"),
+		"channel_layers.default.serializer_format":         text("json"),
+		"channel_layers.default.symmetric_encryption_keys": {`["a", "b"]`, "a,b"},
+
 		"limits.max_message":                 bare("1"),
 		"limits.max_fragments":               bare("2"),
 		"limits.max_head":                    bare("3"),

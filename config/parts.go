@@ -6,7 +6,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/belleville/belleville/channellayer/memlayer"
 	"github.com/belleville/belleville/djangocompat"
 	"github.com/belleville/belleville/server"
 	"github.com/belleville/belleville/sessionstore"
@@ -60,16 +59,6 @@ func (u User) table() sessionstore.UserTable {
 		FirstName: u.FirstName, LastName: u.LastName, Email: u.Email,
 		LastLogin: u.LastLogin, DateJoined: u.DateJoined,
 		Extra: u.Columns, Where: u.Where,
-	}
-}
-
-// Layer returns the Config of the channel layer.
-func (c *Config) Layer(reg prometheus.Registerer) memlayer.Config {
-	d := c.ChannelLayers.Default
-	return memlayer.Config{
-		Capacity: d.Capacity, Capacities: d.ChannelCapacity,
-		Expiry: time.Duration(d.Expiry), GroupExpiry: time.Duration(d.GroupExpiry),
-		Registerer: reg,
 	}
 }
 

@@ -55,8 +55,12 @@ func (s *site) checks(ctx context.Context) (lines []string, ready bool) {
 	return lines, ready
 }
 
-// layerAnswers returns an error unless an event that is sent over the layer arrives.
+// layerAnswers returns an error unless the layer hears what others send, and an event that is sent over it
+// arrives.
 func (s *site) layerAnswers(ctx context.Context) error {
+	if err := s.layer.Ready(ctx); err != nil {
+		return err
+	}
 	q := channellayer.NewQueue()
 	name, err := s.layer.NewChannel(ctx, q)
 	if err != nil {

@@ -16,8 +16,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/belleville/belleville/channellayer"
-	"github.com/belleville/belleville/channellayer/memlayer"
 	"github.com/belleville/belleville/config"
 	"github.com/belleville/belleville/server"
 	"github.com/belleville/belleville/sessionstore"
@@ -59,7 +57,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	defer s.store.Close()
+	defer s.closeParts()
 	if _, err := fmt.Fprintln(p.out, s.banner()); err != nil {
 		s.close()
 		return err
@@ -80,7 +78,7 @@ func newLogger(w io.Writer, cfg config.Log) *slog.Logger {
 type site struct {
 	logger  *slog.Logger
 	store   *sessionstore.Store
-	layer   channellayer.Layer
+	layer   config.Layer
 	servers []listening // one for each address of listen
 	admin   net.Listener
 	debug   net.Listener
@@ -103,12 +101,24 @@ func assemble(ctx context.Context, cfg *config.Config, logger *slog.Logger) (*si
 	if s.store, err = sessionstore.Open(ctx, cfg.Sessions(reg, logger)); err != nil {
 		return nil, toldError(err)
 	}
+	if s.layer, err = cfg.OpenLayer(ctx, reg, logger); err != nil {
+		s.store.Close()
+		return nil, fmt.Errorf("channel_layers.default: %w", err)
+	}
 	if err := s.listen(cfg, reg); err != nil {
 		s.close()
-		s.store.Close()
+		s.closeParts()
 		return nil, err
 	}
 	return s, nil
+}
+
+// closeParts ends what the servers stand on.
+func (s *site) closeParts() {
+	if err := s.layer.Close(); err != nil {
+		s.logger.Warn("the channel layer did not end as it should", slog.String("error", err.Error()))
+	}
+	s.store.Close()
 }
 
 // listen makes the servers and their listeners.
@@ -117,7 +127,6 @@ func (s *site) listen(cfg *config.Config, reg prometheus.Registerer) error {
 	if err != nil {
 		return err
 	}
-	s.layer = memlayer.New(cfg.Layer(reg))
 	for i, address := range cfg.Listen {
 		l, err := server.Listen(address)
 		if err != nil {

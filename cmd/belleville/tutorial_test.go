@@ -146,4 +146,6 @@ func open(tab context.Context, address string) error {
 }
 
 // quoteJS writes a string as JavaScript does.
-func quoteJS(s string) string { return `"` + strings.NewReplacer("\n", `\n`, `"`, `\"`).Replace(s) + `"` }
+func quoteJS(s string) string {
+	return `"` + strings.NewReplacer("\n", `\n`, `"`, `\"`).Replace(s) + `"`
+}
