@@ -118,10 +118,15 @@ func (p *peer) receive(channel string, seconds float64) string {
 	return *answer
 }
 
+// burst is what it took to send events.
+type burst struct {
+	Seconds, CPU float64
+	Dropped      int // inboxes that were full
+}
+
 // burst has the peer send numbered events to a group, as fast as it can.
-func (p *peer) burst(group string, n int) (seconds, cpu float64) {
+func (p *peer) burst(group string, n int) (took burst) {
 	p.Helper()
-	var took struct{ Seconds, CPU float64 }
 	p.do(order{Call: "burst", Args: []any{group, n}}, &took)
-	return took.Seconds, took.CPU
+	return took
 }

@@ -7,6 +7,7 @@ bytes and more. Each answer is a line.
 import ast
 import asyncio
 import json
+import logging
 import sys
 import time
 
@@ -14,15 +15,30 @@ from channels.exceptions import ChannelFull
 from channels_redis.core import RedisChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
+logging.getLogger("channels_redis.core").setLevel(logging.INFO)
+logging.getLogger("channels_redis.core").propagate = False
 FORMS = {"core": RedisChannelLayer, "pubsub": RedisPubSubChannelLayer}
+
+
+class Drops(logging.Handler):
+    """Counts the inboxes that were over capacity, which the layer logs."""
+
+    count = 0
+
+    def emit(self, record):
+        self.count += record.args[0]
 
 
 async def burst(layer, group, count):
     """Sends numbered events to a group as fast as it can."""
+    drops = Drops()
+    logging.getLogger("channels_redis.core").addHandler(drops)
     began, cpu = time.perf_counter(), time.process_time()
     for n in range(count):
         await layer.group_send(group, {"type": "numbered", "sender": "django", "n": n})
-    return {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
+    took = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
+    logging.getLogger("channels_redis.core").removeHandler(drops)
+    return took | {"dropped": drops.count}
 
 
 async def receive(layer, channel, timeout):

@@ -1,0 +1,105 @@
+package redislayer_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/internal/redistest"
+)
+
+// checker is a Receiver that proves that events came once and in order.
+type checker struct {
+	mu    sync.Mutex // guards the fields below
+	next  int64
+	gone  int // numbers that were left out
+	wrong int // numbers that came twice or too late
+	came  int
+}
+
+func (c *checker) Receive(d *channellayer.Delivery, _ int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, _ := d.Event["n"].(int64)
+	if n < c.next {
+		c.wrong++
+	} else {
+		c.gone += int(n - c.next)
+		c.next = n + 1
+	}
+	c.came++
+	return true
+}
+
+func (c *checker) state() (came, gone, wrong int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.came, c.gone, c.wrong
+}
+
+// TestBurstFromDjango has Django send to a group of 200 as fast as it can, with its default capacity of 100. What does
+// not arrive must be what Django knows that it has dropped.
+func TestBurstFromDjango(t *testing.T) {
+	sends := 10_000
+	if testing.Short() {
+		sends = 1_000
+	}
+	server := redistest.Open(t)
+	s := openSite(t, []*redistest.Server{server}, encryption{})
+	checkers := make([]*checker, 200)
+	for i := range checkers {
+		checkers[i] = new(checker)
+		name, err := s.ours.NewChannel(t.Context(), checkers[i])
+		must(t, err)
+		must(t, s.ours.GroupAdd(t.Context(), "room", name))
+	}
+	took := s.django.burst("room", sends)
+	for i, c := range checkers {
+		waitUntil(t, fmt.Sprint("all has come to socket ", i), func() bool {
+			came, _, _ := c.state()
+			return came+took.Dropped >= sends
+		})
+		if came, _, wrong := c.state(); came+took.Dropped != sends || wrong > 0 {
+			t.Errorf("socket %d: %d came, %d of them twice or late, and Django dropped %d of %d", i, came, wrong, took.Dropped, sends)
+		}
+	}
+	t.Logf("%d sends at %.0f a second, %d dropped by Django", sends, float64(sends)/took.Seconds, took.Dropped)
+}
+
+// TestGroupSendCostsDjangoTheSame compares a group of 1 with one of 15,000, both in one process of ours.
+func TestGroupSendCostsDjangoTheSame(t *testing.T) {
+	server := redistest.Open(t)
+	s := openSite(t, []*redistest.Server{server}, encryption{})
+	join := func(group string, n int) {
+		for range n {
+			name, err := s.ours.NewChannel(t.Context(), new(checker))
+			must(t, err)
+			must(t, s.ours.GroupAdd(t.Context(), group, name))
+		}
+	}
+	join("small", 1)
+	join("large", 15_000)
+	for _, group := range []string{"small", "large"} {
+		members := server.DoLines(t, "ZRANGE", "asgi:group:"+group, "0", "-1")
+		if len(members) != 1 || !strings.HasSuffix(members[0], "!g."+group) {
+			t.Errorf("members of the %s group: %q, want its representative", group, members)
+		}
+	}
+	const sends, rounds = 150, 6
+	least := map[string]float64{}
+	for range rounds { // the least of several, for others use this machine too
+		for _, group := range []string{"small", "large"} {
+			took := s.django.burst(group, sends)
+			if best := least[group]; best == 0 || took.CPU < best {
+				least[group] = took.CPU
+			}
+		}
+	}
+	ratio := least["large"] / least["small"]
+	t.Logf("CPU for a group of 15,000 is %.2f times that for a group of 1 (%.0f µs a send)", ratio, least["small"]/sends*1e6)
+	if ratio > 1.15 {
+		t.Errorf("CPU for a group of 15,000 is %.2f times that for a group of 1, want at most 1.15", ratio)
+	}
+}
