@@ -3,6 +3,7 @@ package consumers_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,6 +57,8 @@ func TestGoIsToldWhileAMessageIsHandled(t *testing.T) {
 		socket.Disconnect(consumers.CloseNormal)
 		<-p.ended
 		j.shows(t, "told", "received, context <nil>")
+		<-time.After(time.Minute)
+		p.journal.shows(t, "answer 101", "ended") // it was in time
 	})
 }
 
@@ -131,18 +134,20 @@ func TestGoAtOtherTimes(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := &site{receive: func(_ context.Context, c *consumers.Conn, _ consumers.Message) error {
 				<-time.After(time.Second)
+				told := make(chan struct{})
 				c.Go(func(ctx context.Context) error {
-					if ctx.Err() == nil {
-						t.Error("the context is not done")
-					}
+					defer close(told)
+					<-ctx.Done()
 					return nil
 				})
+				<-told // while the message is still being handled
 				return nil
 			}}
 			socket, p := start(t, s.app(), nil)
 			socket.Message(consumers.TextMessage("x"))
 			socket.Disconnect(consumers.CloseNormal)
 			<-p.ended
+			p.journal.shows(t, "answer 101", "ended")
 		})
 	})
 	t.Run("a failure before the answer refuses the handshake", func(t *testing.T) {
@@ -166,6 +171,7 @@ func TestDerivedContexts(t *testing.T) {
 		derived := make(map[string]context.Context)
 		after := make(chan struct{})
 		s := &site{connect: func(ctx context.Context, c *consumers.Conn) error {
+			goroutines := runtime.NumGoroutine()
 			withValue := context.WithValue(ctx, key{}, "v")
 			var cancel context.CancelFunc
 			derived["WithCancel"], cancel = context.WithCancel(ctx)
@@ -178,6 +184,9 @@ func TestDerivedContexts(t *testing.T) {
 			context.AfterFunc(ctx, func() { close(after) })
 			if _, has := ctx.Deadline(); has {
 				t.Error("a connection's context has a deadline")
+			}
+			if got := runtime.NumGoroutine(); got > goroutines {
+				t.Errorf("%d goroutines watch the context, want none", got-goroutines)
 			}
 			return c.Accept()
 		}}

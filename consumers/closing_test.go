@@ -137,7 +137,42 @@ func TestW10DisconnectIsToldTheCodeOnce(t *testing.T) {
 	}
 }
 
+func TestNothingIsSentToAClientThatHasGone(t *testing.T) {
+	s := &site{disconnect: func(_ context.Context, c *consumers.Conn, _ consumers.CloseCode) error {
+		for _, err := range []error{c.SendText("x"), c.Close(consumers.CloseNormal, "")} {
+			if !errors.Is(err, consumers.ErrClosed) {
+				t.Errorf("got error %v, want ErrClosed", err)
+			}
+		}
+		return nil
+	}}
+	socket, p := start(t, s.app(), nil)
+	socket.Disconnect(consumers.CloseNormal)
+	<-p.ended
+	p.journal.shows(t, "answer 101", "ended")
+}
+
 func TestTheFirstReasonToCloseCounts(t *testing.T) {
+	t.Run("an error after the client has gone does not change the code", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			j, gate := new(journal), make(chan struct{})
+			s := &site{
+				receive: func(context.Context, *consumers.Conn, consumers.Message) error { <-gate; return errSite },
+				disconnect: func(_ context.Context, _ *consumers.Conn, code consumers.CloseCode) error {
+					j.add("disconnect %d", code)
+					return nil
+				},
+			}
+			socket, p := start(t, s.app(), nil)
+			socket.Message(consumers.TextMessage("x"))
+			synctest.Wait()
+			socket.Disconnect(consumers.CloseGoingAway)
+			close(gate)
+			<-p.ended
+			j.shows(t, "disconnect 1001")
+			p.journal.shows(t, "answer 101", "report "+errSite.Error(), "ended")
+		})
+	})
 	t.Run("an error after Close does not change the code", func(t *testing.T) {
 		j := new(journal)
 		s := &site{

@@ -281,6 +281,23 @@ func TestAClientThatGoesBeforeTheAnswer(t *testing.T) {
 			j.shows(t, "disconnect 1006")
 		})
 	})
+	t.Run("it is not answered any more", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &site{connect: func(ctx context.Context, c *consumers.Conn) error {
+				<-ctx.Done()
+				if err := c.Deny(&consumers.Denial{}); !errors.Is(err, consumers.ErrClosed) {
+					t.Errorf("Deny: got error %v, want ErrClosed", err)
+				}
+				return c.Accept()
+			}}
+			socket, p := open(t, s.app(), nil), newPeer()
+			go socket.Start(t.Context(), p)
+			synctest.Wait()
+			socket.Disconnect(consumers.CloseAbnormal)
+			<-p.ended
+			p.journal.shows(t, "ended")
+		})
+	})
 	t.Run("Accept fails with ErrClosed, which is no failure", func(t *testing.T) {
 		p := newPeer()
 		p.onAnswer = func(consumers.Response) error { return consumers.ErrClosed }
@@ -357,8 +374,10 @@ func TestConnectSeesTheValuesOfTheServersContextAndNotItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type key struct{}
 		s := &site{receive: func(ctx context.Context, c *consumers.Conn, _ consumers.Message) error {
-			if ctx.Err() != nil {
+			select {
+			case <-ctx.Done():
 				t.Errorf("the context is done: %v", ctx.Err())
+			default:
 			}
 			return c.SendText(ctx.Value(key{}).(string))
 		}}

@@ -48,7 +48,8 @@ type Event interface {
 type JSONConsumer[T any] interface {
 	Connect(ctx context.Context, c *Conn) error
 	// ReceiveJSON takes a message that was decoded by encoding/json. Any other message, as a binary or an
-	// empty one, fails the consumer, as in Channels.
+	// empty one, fails the consumer, as in Channels. NaN and Infinity, which Python takes for JSON, are none
+	// here: a Consumer that wants them leaves the message to channellayer.ParsePythonJSON.
 	ReceiveJSON(ctx context.Context, c *Conn, v T) error
 	Disconnect(ctx context.Context, c *Conn, code CloseCode) error
 }

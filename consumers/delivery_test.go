@@ -75,6 +75,34 @@ func TestOnGroupKeepsOrderWithHandlersOfAConnection(t *testing.T) {
 	})
 }
 
+// While a frame for the whole group is sent, on the layer's goroutine, other things may happen.
+func TestOnGroupForgetsNothingThatComesMeanwhile(t *testing.T) {
+	tests := []struct {
+		name      string
+		meanwhile func(s *consumers.Socket)
+		want      []string
+	}{
+		{"a message is handled", func(s *consumers.Socket) { s.Message(consumers.TextMessage("meanwhile")) }, []string{"answer 101", "send x", "send meanwhile"}},
+		{"the end is", func(s *consumers.Socket) { s.Disconnect(consumers.CloseNormal) }, []string{"answer 101", "send x", "ended"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				layer := newLayer()
+				socket, p := start(t, (&site{connect: inRoom, receive: echo}).app(consumers.OnGroup(renderSaid)), layer)
+				p.onSend = func() {
+					p.onSend = nil
+					tt.meanwhile(socket)
+				}
+				groupSend(t, layer, "room", "chat.said", "x")
+				p.journal.shows(t, tt.want...)
+				socket.Disconnect(consumers.CloseNormal)
+				<-p.ended
+			})
+		})
+	}
+}
+
 func TestARenderedMessageWithoutKindSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		layer := newLayer()

@@ -131,6 +131,18 @@ func TestAFaultIsClosedWith1011(t *testing.T) {
 	p.journal.shows(t, "answer 101", "report the site made a mistake", "close 1011 ", "ended")
 }
 
+func TestAFaultEndsTheContext(t *testing.T) {
+	var connection context.Context
+	s := &site{receive: func(ctx context.Context, _ *consumers.Conn, _ consumers.Message) error {
+		connection = ctx
+		return errSite
+	}}
+	socket, p := start(t, s.app(), nil)
+	socket.Message(consumers.TextMessage("x"))
+	<-p.ended
+	<-connection.Done()
+}
+
 func TestC7APanicInDisconnectLeavesTheGroups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := new(journal)

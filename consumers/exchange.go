@@ -53,9 +53,6 @@ func (sv *serving) serve(ctx context.Context) {
 	if err == nil && (c.streams || !sv.handlers.empty()) {
 		err = sv.follow(ctx)
 	}
-	if c.patience != nil {
-		c.patience.Stop()
-	}
 	broken := sv.settle(ctx, err)
 	sv.disconnect(ctx)
 	if broken {
@@ -73,12 +70,10 @@ func (sv *serving) read() ([]byte, error) {
 	if r.ContentLength > maxBody {
 		return nil, &Denial{Status: http.StatusRequestEntityTooLarge}
 	}
-	// Where deadlines are not supported the server's own apply. This one must not outlast the body: net/http
-	// reads on, to see whether the client goes.
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
+	// Where deadlines are not supported the server's own apply. This one ends with the body: net/http takes it
+	// away when it begins to look whether the client goes.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	_ = control.SetReadDeadline(time.Time{})
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return nil, &Denial{Status: http.StatusRequestEntityTooLarge}
 	}

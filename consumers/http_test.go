@@ -90,6 +90,28 @@ func TestH1TheBodyIsWholeBeforeHandle(t *testing.T) {
 	}
 }
 
+func TestABodyThatIsTooLargeIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := serveHTTP(t, new(page).app(), nil)
+		never, stop := io.Pipe()
+		defer func() { _ = stop.Close() }() // so that the client's goroutine ends
+		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://site/", never)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.ContentLength = 1 << 40
+		began := time.Now()
+		response, err := w.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = response.Body.Close() }()
+		if got := time.Since(began); response.StatusCode != 413 || got > time.Second {
+			t.Errorf("got %d after %v, want 413 at once", response.StatusCode, got)
+		}
+	})
+}
+
 func TestABodyThatDoesNotCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &page{handle: func(context.Context, *consumers.HTTPConn, []byte) error { t.Error("Handle was called"); return nil }}
@@ -141,7 +163,7 @@ var answers = []struct {
 		return &consumers.Denial{Status: 429, Header: http.Header{"X-A": {"b"}}, Body: []byte("later")}
 	}, 429, "later", nil},
 	{"headers of a response that failed are not sent", func(_ context.Context, c *consumers.HTTPConn, _ []byte) error {
-		c.SendHeaders(http.StatusOK, http.Header{"X-A": {"secret"}})
+		c.SendHeaders(http.StatusOK, http.Header{"X-Secret": {"x"}})
 		return errSite
 	}, 500, "Internal Server Error\n", errSite},
 	{"C6: ErrStop ends without a failure", func(_ context.Context, c *consumers.HTTPConn, _ []byte) error {
@@ -162,8 +184,13 @@ func TestHTTPConsumerAnswers(t *testing.T) {
 				j := new(journal)
 				p := &page{handle: tt.handle, disconnect: func(context.Context, *consumers.HTTPConn) error { j.add("disconnect"); return nil }}
 				w := serveHTTP(t, p.app(), nil)
-				if status, got := w.whole("GET", nil); status != tt.wantStatus || got != tt.want {
-					t.Errorf("got %d %q, want %d %q", status, got, tt.wantStatus, tt.want)
+				response := w.do(t.Context(), "GET", nil, nil)
+				got, err := io.ReadAll(response.Body)
+				if status := response.StatusCode; status != tt.wantStatus || string(got) != tt.want || err != nil {
+					t.Errorf("got %d %q, error %v; want %d %q", status, got, err, tt.wantStatus, tt.want)
+				}
+				if err := response.Body.Close(); err != nil || response.Header.Get("X-Secret") != "" {
+					t.Errorf("got header %v, error %v", response.Header, err)
 				}
 				j.shows(t, "disconnect")
 				if len(w.reports()) == 1 && strings.Contains(tt.name, "panic") {

@@ -26,9 +26,9 @@ type HTTPConn struct {
 	status     int // 0 while none was chosen
 	begun      bool
 	finished   bool
-	streams    bool // server-sent events: kept alive by comments
-	patience   *time.Timer
-	lateStatus int // what it is answered with when patience is at its end
+	streams    bool             // server-sent events: kept alive by comments
+	late       <-chan time.Time // when it is finished without an answer; nil for never
+	lateStatus int
 
 	wakeups chan struct{} // holds one where events is not empty
 
@@ -54,9 +54,6 @@ func (c *HTTPConn) SendHeaders(status int, header http.Header) {
 // SendBody sends a part of the body at once, with more to follow.
 // Python: self.send_body(body, more_body=True).
 func (c *HTTPConn) SendBody(part []byte) error {
-	if c.finished {
-		return nil
-	}
 	if err := c.write(part); err != nil {
 		return err
 	}
@@ -123,18 +120,7 @@ func (c *HTTPConn) write(part []byte) error {
 // status and no body, where nothing was sent yet. A long poll needs it, since proxies lose their patience too.
 // A later call begins anew.
 func (c *HTTPConn) FinishAfter(d time.Duration, status int) {
-	if c.patience != nil {
-		c.patience.Stop()
-	}
-	c.patience, c.lateStatus = time.NewTimer(d), status
-}
-
-// late is when FinishAfter finishes the response.
-func (c *HTTPConn) late() <-chan time.Time {
-	if c.patience == nil {
-		return nil
-	}
-	return c.patience.C
+	c.late, c.lateStatus = time.After(d), status
 }
 
 // gone turns an error of net/http, whose text may name the peer, into ErrClosed, unless it is the consumer's
@@ -195,7 +181,7 @@ func (c *HTTPConn) next(ctx context.Context, keepAlive <-chan time.Time) (*chann
 			if err := c.SendBody([]byte(": keep-alive\n\n")); err != nil {
 				return nil, err
 			}
-		case <-c.late():
+		case <-c.late:
 			c.SendHeaders(c.lateStatus, nil)
 			c.finished = true
 		case <-c.scope.Draining:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,7 +71,7 @@ func TestH2ALongPollIsFinishedByAnEvent(t *testing.T) {
 				done := make(chan struct{})
 				go func() {
 					defer close(done)
-					if status, got := w.whole("GET", nil); status != tt.status || got != tt.want {
+					if status, got := w.whole("POST", strings.NewReader("x")); status != tt.status || got != tt.want {
 						t.Errorf("got %d %q, want %d %q", status, got, tt.status, tt.want)
 					}
 				}()

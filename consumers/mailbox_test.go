@@ -72,6 +72,31 @@ func TestBackPressure(t *testing.T) {
 	}
 }
 
+// Mailboxes are used again, also those whose messages were dropped.
+func TestAMailboxStartsEmpty(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 20 {
+			gate := make(chan struct{})
+			s := &site{receive: func(context.Context, *consumers.Conn, consumers.Message) error { <-gate; return errSite }}
+			app := s.app()
+			socket, p := start(t, app, nil)
+			for range 4 {
+				socket.Message(consumers.BinaryMessage(make([]byte, 16<<10)))
+				synctest.Wait()
+			}
+			close(gate)
+			<-p.ended
+			s.receive = nil
+			socket, p = start(t, app, nil)
+			if !socket.Message(consumers.BinaryMessage(make([]byte, 32<<10))) {
+				t.Error("a new mailbox counts what another one held")
+			}
+			socket.Disconnect(consumers.CloseNormal)
+			<-p.ended
+		}
+	})
+}
+
 func TestResumeIsNotForgottenWhenTheConsumerFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turn := make(chan struct{})

@@ -13,6 +13,7 @@ import (
 type peer struct {
 	journal   *journal
 	onAnswer  func(r consumers.Response) error
+	onSend    func()
 	ended     chan struct{}
 	endedOnce sync.Once
 }
@@ -29,6 +30,9 @@ func (p *peer) Answer(r consumers.Response) error {
 
 func (p *peer) Send(m consumers.Message, _ *consumers.Frames) error {
 	p.journal.add("send %s", m.Data)
+	if p.onSend != nil {
+		p.onSend()
+	}
 	return nil
 }
 

@@ -129,7 +129,7 @@ func TestW12PythonJSONHasTheBytesOfJSONDumps(t *testing.T) {
 type ambiguous struct {
 	backwards
 	Middle int    `json:"middle"`
-	Zulu   string `json:"zulu"`
+	Other  string `json:"zulu"`
 }
 
 func TestPythonJSONTakesTheFieldThatEncodingJSONTakes(t *testing.T) {

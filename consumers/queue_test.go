@@ -37,6 +37,11 @@ func TestQueueKeepsNothingAlive(t *testing.T) {
 	for range 5 {
 		q.pop()
 	}
+	for i, p := range q.items[:5] {
+		if p != nil {
+			t.Errorf("item %d is kept though it was taken", i)
+		}
+	}
 	q.push(new(int)) // moves the others down
 	q.reset()
 	for i, p := range q.items[:cap(q.items)] {
