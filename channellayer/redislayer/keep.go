@@ -10,20 +10,6 @@ import (
 	"github.com/belleville/belleville/channellayer"
 )
 
-// canaryType is the type of the events that the layer sends to itself.
-const canaryType = "belleville.canary"
-
-// mostMisses is how many canaries may not come back before a host counts as deaf.
-const mostMisses = 2
-
-// canary is what the layer knows of the events that it sends to itself through one lane of one host.
-type canary struct {
-	number int64     // of the last one that was sent
-	sent   time.Time // when; zero once it has come back
-	misses int
-	came   bool // whether one ever did in this session
-}
-
 // keep looks after a session: it tells that the node is alive, sends canaries, renews memberships and sweeps up after
 // dead nodes. It returns what is wrong with the session.
 func (s *shard) keep(ctx context.Context) error {
@@ -98,66 +84,36 @@ func (s *shard) compareClocks(before time.Time, redisTime rueidis.RedisMessage) 
 
 // sendCanaries sends one through each lane, and reports whether too many have not come back.
 func (s *shard) sendCanaries(ctx context.Context) (deaf bool) {
-	due, deaf := s.dueCanaries()
+	l := s.layer
+	numbers, missed, deaf := s.canaries.send()
+	l.metrics.canariesMissed.Add(float64(missed))
 	if deaf {
 		return true
 	}
 	p := new(pushes)
-	for lane, number := range due {
-		serialized, err := s.layer.codec.encode(channellayer.Event{"type": canaryType, "n": number})
+	for lane, number := range numbers {
+		serialized, err := l.codec.encode(channellayer.Event{"type": canaryType, "n": number})
 		if err != nil {
 			return true
 		}
-		inbox := s.layer.lanes[lane]
-		p.keys = append(p.keys, inbox.key)
-		p.messages = append(p.messages, s.layer.seal(serialized.to(inbox.name+canarySuffix)))
+		p.keys = append(p.keys, l.lanes[lane].key)
+		p.messages = append(p.messages, l.seal(serialized.to(l.lanes[lane].name+canarySuffix)))
 		p.capacities = append(p.capacities, strconv.Itoa(nodeCapacity))
 	}
-	if len(p.keys) > 0 {
-		_, _ = s.push(ctx, p) // one that was not sent does not come back either
-	}
+	_, _ = s.push(ctx, p) // one that was not sent does not come back either
 	return false
-}
-
-// dueCanaries returns the lanes that are to get one, and its number.
-func (s *shard) dueCanaries() (due map[int]int64, deaf bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	due = make(map[int]int64)
-	now := time.Now()
-	for lane := range s.canaries {
-		c := &s.canaries[lane]
-		if !c.sent.IsZero() {
-			c.misses++
-			s.layer.metrics.canariesMissed.Inc()
-			deaf = deaf || c.misses >= mostMisses
-		}
-		c.number++
-		c.sent = now
-		due[lane] = c.number
-	}
-	return due, deaf
 }
 
 // canaryCame takes note of a canary that came out of a lane.
 func (s *shard) canaryCame(lane int, e channellayer.Event) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e.Type() != canaryType || lane >= len(s.canaries) {
+	lag, all, ok := s.canaries.back(lane, e["n"])
+	if !ok || e.Type() != canaryType {
 		return
 	}
-	c := &s.canaries[lane]
-	if c.sent.IsZero() || e["n"] != c.number {
-		return // a late one, or one of another session
+	s.layer.metrics.lag.WithLabelValues(strconv.Itoa(s.client.index), strconv.Itoa(lane)).Set(lag.Seconds())
+	if all {
+		s.ready()
 	}
-	s.layer.metrics.lag.WithLabelValues(strconv.Itoa(s.client.index), strconv.Itoa(lane)).Set(time.Since(c.sent).Seconds())
-	c.sent, c.misses, c.came = time.Time{}, 0, true
-	for _, other := range s.canaries {
-		if !other.came {
-			return
-		}
-	}
-	s.readyLocked()
 }
 
 // sweep ends the memberships of dead nodes, as many as there are.

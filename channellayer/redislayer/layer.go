@@ -45,6 +45,7 @@ type Layer struct {
 	lanes      []lane
 	inboxKeys  []string // of the lanes
 	shards     []*shard
+	links      []*link // of the shards
 	metrics    *metrics
 	ghosts     chan ghost    // bounded; a ghost that finds no place is met again
 	ended      chan struct{} // closed by Close
@@ -70,10 +71,10 @@ func New(ctx context.Context, c Config) (*Layer, error) {
 	l.stop = stop
 	for _, s := range l.shards {
 		l.running.Go(func() { s.serve(running) })
-		l.running.Go(func() { s.run(running) })
+		l.running.Go(func() { s.run(running, s.session) })
 	}
 	l.running.Go(func() { l.tidy(running) })
-	if err := l.firstTry(ctx); err != nil {
+	if err := firstTry(ctx, l.links); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
@@ -107,32 +108,20 @@ func newLayer(c Config) (*Layer, error) {
 		l.lanes = append(l.lanes, lane{i, name, l.keys.inbox(name)})
 		l.inboxKeys = append(l.inboxKeys, l.keys.inbox(name))
 	}
+	var clients []*client
 	for i, h := range c.Hosts {
 		client, err := newClient(i, h, c.Timeout)
 		if err != nil {
 			return nil, err
 		}
-		l.shards = append(l.shards, newShard(client, l))
+		clients = append(clients, client)
 	}
 	l.metrics = newMetrics(c.Registerer, l)
+	for _, client := range clients {
+		s := newShard(client, l)
+		l.shards, l.links = append(l.shards, s), append(l.links, s.link)
+	}
 	return l, nil
-}
-
-// firstTry waits until every host was tried once.
-func (l *Layer) firstTry(ctx context.Context) error {
-	for _, s := range l.shards {
-		select {
-		case <-s.tried:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	for _, s := range l.shards {
-		if refused, ok := errors.AsType[*RefusedError](s.status()); ok {
-			return refused
-		}
-	}
-	return nil
 }
 
 // Ready returns nil where every host is connected and what the layer sent to itself came back, and otherwise
@@ -141,12 +130,7 @@ func (l *Layer) Ready(ctx context.Context) error {
 	if err := l.usable(ctx); err != nil {
 		return err
 	}
-	for _, s := range l.shards {
-		if err := s.status(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return allReady(l.links)
 }
 
 // usable returns why nothing can be done now.

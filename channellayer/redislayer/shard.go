@@ -14,54 +14,31 @@ import (
 // manyGroups is how many groups one script registers.
 const manyGroups = 200
 
-var (
-	errStarting = errors.New("it has not answered yet")
-	errDeaf     = errors.New("what the layer sends to itself does not come back")
-	errForgot   = errors.New("it has forgotten this node")
-)
+var errForgot = errors.New("it has forgotten this node")
 
 // shard is one host of a layer: the inboxes of this process on it, and the groups that it is responsible for.
 type shard struct {
 	// Set at birth, never changed.
-	client   *client
+	*link
 	layer    *Layer
-	tried    chan struct{} // closed when it is ready for the first time, or has failed to be
 	arrivals *arrivals
+	canaries canaries
 	forgot   chan struct{} // holds something when the host turned out not to know us
 
 	// Owned by run's goroutine.
 	empty []time.Time // by lane: when the inbox was seen empty last
-	met   bool        // whether it was ever ready
 	drain string      // the hash of the script
-
-	mu       sync.Mutex // guards the fields below
-	state    error      // why the layer is not ready; nil where it is
-	canaries []canary   // by lane
-	triedNow sync.Once
 }
 
 func newShard(c *client, l *Layer) *shard {
 	s := &shard{
-		client: c, layer: l, tried: make(chan struct{}), forgot: make(chan struct{}, 1), arrivals: newArrivals(),
-		state: c.unavailable(errStarting), empty: make([]time.Time, len(l.lanes)),
+		link: newLink(c, l.config.Logger, l.metrics.lost), layer: l, arrivals: newArrivals(),
+		forgot: make(chan struct{}, 1), empty: make([]time.Time, len(l.lanes)),
 	}
 	for i := range s.empty {
 		s.empty[i] = time.Now()
 	}
 	return s
-}
-
-// run keeps up a session with the host until ctx is done.
-func (s *shard) run(ctx context.Context) {
-	var b backoff
-	for {
-		err := s.session(ctx, &b)
-		if ctx.Err() != nil {
-			return
-		}
-		s.lost(err)
-		pause(ctx, b.next())
-	}
 }
 
 // session connects, makes the memberships known, and receives until something breaks.
@@ -86,7 +63,10 @@ func (s *shard) session(ctx context.Context, b *backoff) error {
 		return err
 	}
 	b.reset()
-	s.found()
+	s.canaries.reset(len(s.layer.lanes))
+	if first := s.found(); !first || s.layer.local.Channels() > 0 {
+		s.layer.gap() // who was there before may have missed something
+	}
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer context.AfterFunc(ctx, inbox.Close)() // which ends a blocking pop
@@ -108,49 +88,6 @@ func (s *shard) greet(ctx context.Context, inbox rueidis.DedicatedClient) error 
 		return s.client.unavailable(err)
 	}
 	return nil
-}
-
-// found tells that the host is there and knows of us. Whoever waited for it, or was there before it was lost, may have
-// missed something.
-func (s *shard) found() {
-	s.mu.Lock()
-	s.canaries = make([]canary, len(s.layer.lanes))
-	s.mu.Unlock()
-	if s.met || s.layer.local.Channels() > 0 {
-		s.layer.gap()
-	}
-	if s.met {
-		s.layer.config.Logger.Info("channel layer: host is back", "host", s.client.host.String(), "index", s.client.index)
-	}
-	s.met = true
-}
-
-// lost tells that the host is not there.
-func (s *shard) lost(err error) {
-	s.mu.Lock()
-	was := s.state
-	s.state = err
-	s.canaries = nil
-	s.mu.Unlock()
-	s.triedNow.Do(func() { close(s.tried) })
-	if was == nil || !s.met && errors.Is(was, errStarting) {
-		s.layer.metrics.lost.Inc()
-		s.layer.config.Logger.Warn("channel layer: host is lost, trying again", "host", s.client.host.String(),
-			"index", s.client.index, "error", err)
-	}
-}
-
-// readyLocked tells that all that the layer sent to itself has come back.
-func (s *shard) readyLocked() {
-	s.state = nil
-	s.triedNow.Do(func() { close(s.tried) })
-}
-
-// status returns why the host cannot be relied on.
-func (s *shard) status() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state
 }
 
 // register makes this process a member of groups that the host is responsible for.
@@ -235,9 +172,6 @@ func (s *shard) members(ctx context.Context, group string) ([]string, error) {
 	}
 	return names, nil
 }
-
-// errAnswer means that Redis did not answer what was asked.
-var errAnswer = errors.New("its answer is not what was asked for")
 
 // push puts messages on keys, and returns how many keys were full.
 func (s *shard) push(ctx context.Context, p *pushes) (full int, err error) {
