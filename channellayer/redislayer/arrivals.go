@@ -205,14 +205,7 @@ func (l *Layer) deliverGroup(group string, d *channellayer.Delivery) {
 // deliverChannel hands d to one open channel.
 func (l *Layer) deliverChannel(name string, d *channellayer.Delivery) error {
 	err := l.local.Deliver(name, d)
-	switch err {
-	case nil:
-		l.metrics.delivered.Inc()
-	case channellayer.ErrFull:
-		l.metrics.droppedFull.Inc()
-	default:
-		l.metrics.droppedNoChannel.Inc()
-	}
+	l.metrics.outcome(err)
 	return err
 }
 

@@ -18,7 +18,7 @@ import (
 )
 
 // ready waits until a layer is ready, and returns how long that took.
-func ready(t testing.TB, l *redislayer.Layer) time.Duration {
+func ready(t testing.TB, l interface{ Ready(context.Context) error }) time.Duration {
 	t.Helper()
 	began := time.Now()
 	waitUntil(t, "the layer is ready", func() bool { return l.Ready(t.Context()) == nil })

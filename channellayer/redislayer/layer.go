@@ -23,9 +23,9 @@ import (
 	"github.com/belleville/belleville/channellayer"
 )
 
-// GapType is the type of the event that every open channel gets after the connection to a host was lost: once it is
-// back and the channel's groups are known to Redis again. What was sent meanwhile may be missing.
-const GapType = "layer.gap"
+// GapType is channellayer.GapType: every open channel gets such an event after the connection to a host was lost,
+// once it is back and the channel's groups are known to Redis again.
+const GapType = channellayer.GapType
 
 // nodeCapacity is how many events other processes like this one may let wait in an inbox. Their receivers bound what
 // each connection takes; the site's capacity is for inboxes that Django reads.
@@ -116,7 +116,7 @@ func newLayer(c Config) (*Layer, error) {
 		}
 		clients = append(clients, client)
 	}
-	l.metrics = newMetrics(c.Registerer, l)
+	l.metrics = newMetrics(c.Registerer, gauges{l.local, c.Lanes})
 	for _, client := range clients {
 		s := newShard(client, l)
 		l.shards, l.links = append(l.shards, s), append(l.links, s.link)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/belleville/belleville/channellayer"
 )
 
 // metrics counts events, where one that goes to a group is sent once, and delivered or dropped once for
@@ -15,7 +17,7 @@ type metrics struct {
 	sentChannel, sentGroup                        prometheus.Counter
 	delivered                                     prometheus.Counter
 	droppedFull, droppedNoChannel, droppedExpired prometheus.Counter
-	droppedStale                                  prometheus.Counter
+	droppedStale, droppedBacklog                  prometheus.Counter
 	droppedInvalid, droppedLarge, droppedToken    prometheus.Counter
 	refusedFull                                   prometheus.Counter
 	gaps, gapsDelivered, lost                     prometheus.Counter
@@ -25,8 +27,14 @@ type metrics struct {
 	depth, deepest []atomic.Int64 // by lane: of the inbox in Redis, when it was last emptied and at most
 }
 
-// newMetrics registers the metrics of l with reg, unless that is nil.
-func newMetrics(reg prometheus.Registerer, l *Layer) *metrics {
+// gauges are what is read when somebody asks.
+type gauges struct {
+	local *channellayer.Local
+	lanes int
+}
+
+// newMetrics registers the metrics of a layer with reg, unless that is nil.
+func newMetrics(reg prometheus.Registerer, g gauges) *metrics {
 	auto := promauto.With(reg)
 	counter := func(name, help string) prometheus.Counter {
 		return auto.NewCounter(prometheus.CounterOpts{Name: "redislayer_" + name, Help: help})
@@ -45,6 +53,7 @@ func newMetrics(reg prometheus.Registerer, l *Layer) *metrics {
 		droppedFull:      dropped.WithLabelValues("full"),
 		droppedNoChannel: dropped.WithLabelValues("no_channel"),
 		droppedExpired:   dropped.WithLabelValues("expired"),
+		droppedBacklog:   dropped.WithLabelValues("backlog"),
 		droppedStale:     dropped.WithLabelValues("stale_in_redis"),
 		droppedInvalid:   dropped.WithLabelValues("invalid"),
 		droppedLarge:     dropped.WithLabelValues("too_large"),
@@ -63,20 +72,20 @@ func newMetrics(reg prometheus.Registerer, l *Layer) *metrics {
 			Name: "redislayer_clock_skew_seconds",
 			Help: "How far this machine's clock is ahead of that of each host.",
 		}, []string{"host"}),
-		depth: make([]atomic.Int64, len(l.lanes)), deepest: make([]atomic.Int64, len(l.lanes)),
+		depth: make([]atomic.Int64, g.lanes), deepest: make([]atomic.Int64, g.lanes),
 	}
-	m.registerGauges(auto, l)
+	m.registerGauges(auto, g.local)
 	return m
 }
 
 // registerGauges registers what is read when somebody asks.
-func (m *metrics) registerGauges(auto promauto.Factory, l *Layer) {
+func (m *metrics) registerGauges(auto promauto.Factory, local *channellayer.Local) {
 	gauge := func(name, help string, labels prometheus.Labels, read func() float64) {
 		auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "redislayer_" + name, Help: help, ConstLabels: labels}, read)
 	}
-	gauge("channels", "Channels of this process that are open.", nil, func() float64 { return float64(l.local.Channels()) })
+	gauge("channels", "Channels of this process that are open.", nil, func() float64 { return float64(local.Channels()) })
 	gauge("groups", "Groups that an open channel is in.", nil, func() float64 {
-		return float64(max(0, l.local.CountGroups()-1)) // everyone is none
+		return float64(max(0, local.CountGroups()-1)) // everyone is none
 	})
 	for i := range m.depth {
 		labels := prometheus.Labels{"lane": strconv.Itoa(i)}
@@ -95,6 +104,18 @@ func (m *metrics) sawDepth(lane, n int) {
 		if int64(n) <= old || m.deepest[lane].CompareAndSwap(old, int64(n)) {
 			return
 		}
+	}
+}
+
+// outcome counts what became of an event for one channel.
+func (m *metrics) outcome(err error) {
+	switch {
+	case err == nil:
+		m.delivered.Inc()
+	case errors.Is(err, channellayer.ErrFull):
+		m.droppedFull.Inc()
+	default:
+		m.droppedNoChannel.Inc()
 	}
 }
 
