@@ -54,6 +54,10 @@ func NewEvent(typ string, v any) (Event, error) {
 	return e, nil
 }
 
+// GapType is the type of the event that a layer sends to every channel of this process when it was cut off for a
+// while and is back: what was sent meanwhile may be missing. A consumer that does not handle it is not told.
+const GapType = "layer.gap"
+
 // Type returns the event's type, as in "chat.message", or "" where it has none.
 func (e Event) Type() string {
 	t, _ := e["type"].(string)

@@ -131,20 +131,28 @@ type handlers struct {
 	byType  map[string]*EventHandler // by type as it was given, and by handler name
 	lengths uint64                   // of the keys of byType, as bits; those from 63 on are one
 	other   *EventHandler
+	given   int // how many the consumer has
 }
 
 // newHandlers returns the handlers of a consumer whose connections are of type conn. It panics where two are
 // for the same type, or one is no method of that consumer, or for another kind of connection.
 func newHandlers(consumer, conn reflect.Type, list []*EventHandler) *handlers {
-	hs := &handlers{byType: make(map[string]*EventHandler, 2*len(list))}
+	hs := &handlers{byType: make(map[string]*EventHandler, 2*len(list)), given: len(list)}
 	for _, h := range list {
 		if h.consumer != nil && (!consumer.AssignableTo(h.consumer) || h.conn != conn) {
 			panic(fmt.Sprintf("consumers: a handler of %v with a %v cannot serve %v with a %v", h.consumer, h.conn, consumer, conn))
 		}
 		hs.add(h)
 	}
+	if gap, _ := handlerName(channellayer.GapType); hs.byType[gap] == nil {
+		hs.add(&EventHandler{eventType: channellayer.GapType, call: ignore})
+	}
 	return hs
 }
+
+// ignore handles the layer's own events for a consumer that does not: they are no message for its client, and
+// no reason to fail.
+func ignore(context.Context, any, any, *channellayer.Delivery) error { return nil }
 
 // add adds one handler.
 func (hs *handlers) add(h *EventHandler) {
@@ -209,4 +217,4 @@ func handlerName(eventType string) (string, error) {
 }
 
 // empty reports whether there is no handler at all.
-func (hs *handlers) empty() bool { return len(hs.byType) == 0 && hs.other == nil }
+func (hs *handlers) empty() bool { return hs.given == 0 }
