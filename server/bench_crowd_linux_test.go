@@ -122,12 +122,18 @@ func (c *crowd) connect(m *member) error {
 		c.members = append(c.members, m)
 	}
 	*m = member{fd: fd, slot: m.slot, gen: m.gen + 1}
-	return c.poller.Add(fd, uint64(m.gen)<<32|uint64(m.slot))
+	return errors.Join(c.poller.Add(fd, m.token()), c.poller.AddWrites(fd, m.token()))
 }
+
+// token names a member to the kernel.
+func (m *member) token() uint64 { return uint64(m.gen)<<32 | uint64(m.slot) }
 
 // greet sends the request, with a cookie of one of the visitors.
 func (c *crowd) greet(m *member) error {
 	m.greeted = true
+	if err := c.poller.RemoveWrites(m.fd, m.token()); err != nil {
+		return err
+	}
 	head := goodHead
 	if c.Visitors > 0 {
 		head = with("", "Cookie: csrftoken=abc; sessionid="+sessionKey(c.visitors%c.Visitors)+"\r\n")

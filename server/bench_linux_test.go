@@ -92,6 +92,7 @@ func used(b *testing.B) usage {
 func report(b *testing.B, before usage, units int) {
 	b.Helper()
 	after := used(b)
+	b.ReportAllocs()
 	n := float64(b.N) * float64(units)
 	b.ReportMetric(float64(after.at.Sub(before.at).Nanoseconds())/n, "ns/op")
 	b.ReportMetric(float64((after.cpu-before.cpu).Nanoseconds())/n, "cpu-ns/op")

@@ -65,6 +65,7 @@ type conn struct {
 	hungUp   bool      // the peer has ended its side
 	writer   writer
 	readable bool // the descriptor may have more, which nobody wanted yet
+	stuck    bool // the descriptor takes no more for now; an event will say when
 
 	// Shared with whoever sends.
 	mu     sync.Mutex // guards the fields below

@@ -170,16 +170,29 @@ func (l *loop) flush(c *conn) {
 	l.target = c
 	done, err := c.flush(l.scratch, l.write)
 	switch {
-	case done:
-		if c.flushed() {
-			netpoll.CloseWrite(c.fd)
-		}
-	case errors.Is(err, netpoll.ErrAgain): // an event will say when
-	default:
+	case done && c.stuck:
+		c.stuck = false
+		err = l.poller.RemoveWrites(c.fd, token(c.slot, c.gen))
+	case !done && errors.Is(err, netpoll.ErrAgain):
+		err = l.awaitRoom(c)
+	}
+	if err != nil {
 		l.drop(c)
 		return
 	}
+	if done && c.flushed() {
+		netpoll.CloseWrite(c.fd)
+	}
 	l.reschedule(c)
+}
+
+// awaitRoom asks for an event when a connection that took no more does again.
+func (l *loop) awaitRoom(c *conn) error {
+	if c.stuck {
+		return nil
+	}
+	c.stuck = true
+	return l.poller.AddWrites(c.fd, token(c.slot, c.gen))
 }
 
 // drop closes a connection.

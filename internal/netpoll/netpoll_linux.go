@@ -48,7 +48,7 @@ func Open(batch int) (*Poller, error) {
 		return nil, fmt.Errorf("eventfd: %w", err)
 	}
 	p := &Poller{fd: fd, wakeFD: wakeFD, raw: make([]unix.EpollEvent, batch)}
-	if err := p.control(wakeFD, unix.EPOLLIN|unix.EPOLLET, wakeToken); err != nil {
+	if err := p.control(unix.EPOLL_CTL_ADD, wakeFD, unix.EPOLLIN|unix.EPOLLET, wakeToken); err != nil {
 		_ = p.Close()
 		return nil, err
 	}
@@ -60,16 +60,31 @@ func (p *Poller) Close() error {
 	return errors.Join(unix.Close(p.wakeFD), unix.Close(p.fd))
 }
 
-// Add begins to watch a connection, both ways and edge-triggered: an event comes when something becomes
+// reads is what Add watches.
+const reads = unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET
+
+// Add begins to watch a connection for what can be read, edge-triggered: an event comes when something becomes
 // possible, not while it is. Closing the descriptor ends it.
 func (p *Poller) Add(fd int, token uint64) error {
-	return p.control(fd, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP|unix.EPOLLET, token)
+	return p.control(unix.EPOLL_CTL_ADD, fd, reads, token)
+}
+
+// AddWrites begins to watch a connection for room to write as well, as is needed once there was none: an event
+// comes as soon as there is some, be it at once. It is not watched before, since on a unix socket there is news
+// of that each time the peer has read.
+func (p *Poller) AddWrites(fd int, token uint64) error {
+	return p.control(unix.EPOLL_CTL_MOD, fd, reads|unix.EPOLLOUT, token)
+}
+
+// RemoveWrites ends what AddWrites began.
+func (p *Poller) RemoveWrites(fd int, token uint64) error {
+	return p.control(unix.EPOLL_CTL_MOD, fd, reads, token)
 }
 
 // AddListener begins to watch a listening descriptor that other Pollers may watch too: one of them is told
 // of each connection.
 func (p *Poller) AddListener(fd int, token uint64) error {
-	return p.control(fd, unix.EPOLLIN|unix.EPOLLEXCLUSIVE, token)
+	return p.control(unix.EPOLL_CTL_ADD, fd, unix.EPOLLIN|unix.EPOLLEXCLUSIVE, token)
 }
 
 // Remove ends watching a descriptor that stays open.
@@ -80,10 +95,10 @@ func (p *Poller) Remove(fd int) error {
 	return nil
 }
 
-// control adds a descriptor. The token takes the place of the descriptor in the kernel's event.
-func (p *Poller) control(fd int, events uint32, token uint64) error {
+// control adds or changes a descriptor. The token takes the place of the descriptor in the kernel's event.
+func (p *Poller) control(op, fd int, events uint32, token uint64) error {
 	ev := unix.EpollEvent{Events: events, Fd: int32(uint32(token)), Pad: int32(uint32(token >> 32))}
-	if err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
+	if err := unix.EpollCtl(p.fd, op, fd, &ev); err != nil {
 		return fmt.Errorf("epoll_ctl: %w", err)
 	}
 	return nil

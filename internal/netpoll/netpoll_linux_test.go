@@ -98,8 +98,8 @@ func TestAConnectionsLife(t *testing.T) {
 	if got, want := netpoll.LocalAddr(c.fd).String(), c.other.RemoteAddr().String(); got != want {
 		t.Errorf("LocalAddr = %v, want %v", got, want)
 	}
-	if ev := next(t, p); ev.Token != token || !ev.Writable || ev.Readable || ev.HungUp {
-		t.Errorf("a new connection: %+v, want it writable", ev)
+	if events, err := p.Wait(nil, 0); len(events) > 0 || err != nil {
+		t.Errorf("a new connection: %+v, %v, want no event", events, err)
 	}
 	buf := make([]byte, 100)
 	if n, err := netpoll.Read(c.fd, buf); n != 0 || !errors.Is(err, netpoll.ErrAgain) {
@@ -108,7 +108,7 @@ func TestAConnectionsLife(t *testing.T) {
 	if _, err := io.WriteString(c.other, "hello"); err != nil {
 		t.Fatal(err)
 	}
-	if ev := next(t, p); !ev.Readable || ev.HungUp {
+	if ev := next(t, p); ev.Token != token || !ev.Readable || ev.Writable || ev.HungUp {
 		t.Errorf("bytes have come: %+v, want it readable", ev)
 	}
 	if n, err := netpoll.Read(c.fd, buf); string(buf[:n]) != "hello" || err != nil {
@@ -136,7 +136,6 @@ func TestAConnectionsLife(t *testing.T) {
 func TestAResetIsAnError(t *testing.T) {
 	c := newPair(t)
 	p := newPoller(t, c.fd, 1)
-	next(t, p)
 	if err := errors.Join(c.other.SetLinger(0), c.other.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +154,6 @@ func TestAResetIsAnError(t *testing.T) {
 func TestAFullSocketSaysWhenThereIsRoom(t *testing.T) {
 	c := newPair(t)
 	p := newPoller(t, c.fd, 1)
-	next(t, p)
 	block, written := make([]byte, 64<<10), 0
 	for {
 		n, err := netpoll.Write(c.fd, block)
@@ -168,14 +166,29 @@ func TestAFullSocketSaysWhenThereIsRoom(t *testing.T) {
 		}
 	}
 	var running sync.WaitGroup
+	if err := p.AddWrites(c.fd, 2); err != nil {
+		t.Fatal(err)
+	}
 	running.Go(func() { _, _ = io.CopyN(io.Discard, c.other, int64(written)) })
-	for ev := next(t, p); !ev.Writable; {
-		ev = next(t, p)
+	if ev := next(t, p); ev.Token != 2 || !ev.Writable || ev.Readable {
+		t.Errorf("there is room: %+v, want it writable", ev)
 	}
 	if _, err := netpoll.Write(c.fd, []byte("x")); err != nil {
 		t.Errorf("Write: %v once there is room", err)
 	}
 	running.Wait()
+	if err := p.AddWrites(c.fd, 3); err != nil {
+		t.Fatal(err)
+	}
+	if ev := next(t, p); ev.Token != 3 || !ev.Writable {
+		t.Errorf("there was room before: %+v, want it writable at once", ev)
+	}
+	if err := p.RemoveWrites(c.fd, 1); err != nil {
+		t.Fatal(err)
+	}
+	if events, err := p.Wait(nil, 0); len(events) > 0 || err != nil {
+		t.Errorf("events of room that nobody asked for: %+v, %v", events, err)
+	}
 	netpoll.Close(c.fd)
 }
 
