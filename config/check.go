@@ -13,6 +13,7 @@ import (
 const (
 	inMemoryBackend = "channels.layers.InMemoryChannelLayer"
 	redisBackend    = "channels_redis.core.RedisChannelLayer"
+	pubSubBackend   = "channels_redis.pubsub.RedisPubSubChannelLayer"
 )
 
 // check notes what cannot be right.

@@ -21,7 +21,6 @@ var later = []string{
 	"django.contrib.sessions.backends.file",
 	"django.contrib.sessions.backends.signed_cookies",
 	"django.contrib.sessions.serializers.PickleSerializer",
-	"channels_redis.pubsub.RedisPubSubChannelLayer",
 	"channels_postgres.core.PostgresChannelLayer",
 }
 
@@ -38,7 +37,7 @@ func (l *loader) only(path, value string, possible ...string) {
 	switch {
 	case slices.Contains(possible, value) || l.mistakes.has(path):
 	case slices.Contains(later, value):
-		l.mistakes.add(path, quote(value)+" is not in this version", "only "+strings.Join(quoted, " and ")+verb)
+		l.mistakes.add(path, quote(value)+" is not in this version", "only "+strings.Join(quoted, ", ")+verb)
 	default:
 		l.mistakes.add(path, quote(value)+" is not known", "write "+strings.Join(quoted, " or "))
 	}

@@ -10,7 +10,7 @@ import (
 // channelLayer checks CHANNEL_LAYERS.
 func (l *loader) channelLayer() {
 	d := l.config.ChannelLayers.Default
-	l.only("channel_layers.default.backend", d.Backend, inMemoryBackend, redisBackend)
+	l.only("channel_layers.default.backend", d.Backend, inMemoryBackend, redisBackend, pubSubBackend)
 	if len(d.Hosts) > 0 && d.Backend == inMemoryBackend {
 		l.mistakes.add("channel_layers.default.hosts", "the layer of one process has no hosts", "take it out, or name "+quote(redisBackend)+" as the backend")
 	}

@@ -12,13 +12,23 @@ import (
 )
 
 func TestDjangosGroupSendReachesTheSockets(t *testing.T) {
+	for _, backend := range []string{
+		"channels_redis.core.RedisChannelLayer", "channels_redis.pubsub.RedisPubSubChannelLayer",
+	} {
+		t.Run(backend, func(t *testing.T) { groupSendReachesSockets(t, backend) })
+	}
+}
+
+// groupSendReachesSockets has Django speak over one layer.
+func groupSendReachesSockets(t *testing.T, backend string) {
+	t.Helper()
 	redis := fmt.Sprintf("redis://127.0.0.1:%d/0", redistest.Open(t).Port())
 	url := pgtest.Open(t).URL()
 	site := djangotest.Start(t, url, djangotest.Config{
-		SecretKey: siteKey, Env: []string{"CHANNEL_LAYER_URL=" + redis},
+		SecretKey: siteKey, Env: []string{"CHANNEL_LAYER_URL=" + redis, "CHANNEL_LAYER=" + backend},
 	})
 	b := startBelleville(t, url,
-		"BELLEVILLE_CHANNEL_LAYERS_DEFAULT_BACKEND=channels_redis.core.RedisChannelLayer",
+		"BELLEVILLE_CHANNEL_LAYERS_DEFAULT_BACKEND="+backend,
 		"BELLEVILLE_CHANNEL_LAYERS_DEFAULT_HOSTS="+redis)
 	eventually(t, "ready", func() bool { status, _ := b.ready(t); return status == 200 })
 	one, _ := b.dial(t, "/ws/chat/lobby/", "")

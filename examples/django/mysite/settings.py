@@ -12,6 +12,7 @@ values stand in belleville.toml, under the same names.
     SESSION_ENGINE          a module, as in Django's setting of that name
     SESSION_SERIALIZER      a class, likewise
     CHANNEL_LAYER_URL       redis://host:port/db, for the page that speaks from a view
+    CHANNEL_LAYER           the class of the layer there, by default channels_redis.core.RedisChannelLayer
     WEBSOCKETS_URL          where the pages open their WebSockets: ws://host:port, or :port on the page's own
                             host; empty where one host name serves both, as behind nginx
 """
@@ -113,7 +114,7 @@ CHANNEL_LAYER_URL = os.environ.get("CHANNEL_LAYER_URL", "")
 if CHANNEL_LAYER_URL:
     CHANNEL_LAYERS = {
         "default": {
-            "BACKEND": "channels_redis.core.RedisChannelLayer",
+            "BACKEND": os.environ.get("CHANNEL_LAYER", "channels_redis.core.RedisChannelLayer"),
             "CONFIG": {"hosts": [CHANNEL_LAYER_URL]},
         },
     }
