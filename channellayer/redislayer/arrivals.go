@@ -2,6 +2,7 @@ package redislayer
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -184,8 +185,12 @@ func (l *Layer) handOut(channels []string, d *channellayer.Delivery) {
 		_, suffix, _ := strings.Cut(name, "!")
 		if !isRepresentative(suffix) {
 			l.groups.foreign.Store(true)
-			if !l.groups.isMemberOfAny(groups, name) {
-				_ = l.deliverChannel(name, d) // a channel that is full misses it, which is counted
+			if l.groups.isMemberOfAny(groups, name) {
+				continue
+			}
+			err := l.deliverChannel(name, d) // a channel that is full misses it, which is counted
+			if errors.Is(err, channellayer.ErrNoChannel) && len(groups) == 1 {
+				l.bury(ghost{group: groups[0], closed: name})
 			}
 		}
 	}

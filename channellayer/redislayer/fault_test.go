@@ -309,6 +309,7 @@ func invalid(t *testing.T, metrics prometheus.Gatherer) int {
 }
 
 func TestInflightIsRescued(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	if testing.Short() {
 		t.Skip("takes as long as a receiver of Django's may take")
 	}
@@ -378,3 +379,47 @@ func TestManySenders(t *testing.T) {
 type everything struct{ q *channellayer.Queue }
 
 func (r everything) Receive(d *channellayer.Delivery, _ int) bool { return r.q.Receive(d, 1<<30) }
+
+func TestRedisOutOfMemory(t *testing.T) {
+	server := redistest.Open(t)
+	ours, other := open(t, redislayer.Config{Hosts: hosts(t, server)}), open(t, redislayer.Config{Hosts: hosts(t, server)})
+	_, q := channel(t, ours, "room")
+	server.Do(t, "CONFIG", "SET", "maxmemory", "1")
+	if err := other.GroupSend(t.Context(), "room", said(1)); !errors.Is(err, redislayer.ErrUnavailable) {
+		t.Errorf("GroupSend to a full Redis: got error %v, want ErrUnavailable", err)
+	}
+	server.Do(t, "CONFIG", "SET", "maxmemory", "0")
+	ready(t, ours)
+	must(t, other.GroupSend(t.Context(), "room", said(2)))
+	want(t, q, said(2))
+}
+
+// TestNodeThatWasHeldForDead has a node that the others have swept up after, as after a long SIGSTOP.
+func TestNodeThatWasHeldForDead(t *testing.T) {
+	server := redistest.Open(t)
+	ours := open(t, redislayer.Config{Hosts: hosts(t, server), Heartbeat: 3 * time.Second})
+	name, q := channel(t, ours, "room")
+	server.Do(t, "DEL", "asgi:belleville:nodes", "asgi:group:room")
+	other := open(t, redislayer.Config{Hosts: hosts(t, server)})
+	must(t, other.GroupSend(t.Context(), "room", said(1)))  // which it misses
+	must(t, ours.GroupAdd(t.Context(), "other.room", name)) // by which it finds out
+	want(t, q, gap())
+	must(t, other.GroupSend(t.Context(), "room", said(2)))
+	want(t, q, said(2))
+}
+
+// TestPermissionMissing takes a command away that the layer needs.
+func TestPermissionMissing(t *testing.T) {
+	server := redistest.Open(t)
+	server.Do(t, "ACL", "SETUSER", "limited", "on", ">pw", "~*", "&*", "+@all", "-bzpopmin")
+	c := redislayer.Config{Hosts: []redislayer.Host{{Address: "127.0.0.1:" + strconv.Itoa(server.Port()), Username: "limited", Password: "pw"}}}
+	if l, err := redislayer.New(t.Context(), c); err == nil {
+		t.Cleanup(func() { must(t, l.Close()) })
+		waitUntil(t, "the layer says what is wrong", func() bool {
+			_, refused := errors.AsType[*redislayer.RefusedError](l.Ready(t.Context()))
+			return refused
+		})
+	} else if !strings.HasSuffix(err.Error(), "the user may not run a command that the layer needs") {
+		t.Errorf("New() = %v, want an error about a command", err)
+	}
+}

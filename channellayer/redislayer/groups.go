@@ -222,13 +222,16 @@ func (g *groups) represented(suffix string) (string, bool) {
 	return group, ok
 }
 
-// startLeaving returns the groups that have lingered since before a time, as changes that the caller finishes
-// with doneLeaving.
-func (g *groups) startLeaving(before time.Time) []string {
+// startLeaving returns some of the groups that have lingered since before a time, as changes that the caller finishes
+// with doneLeaving. It looks at no more than most groups, so that nobody waits long for the lock.
+func (g *groups) startLeaving(before time.Time, most int) []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var groups []string
 	for group, l := range g.lingering {
+		if most--; most < 0 {
+			break
+		}
 		switch {
 		case l.since.After(before) || g.changing[group] != nil:
 			continue
@@ -250,6 +253,7 @@ func (g *groups) doneLeaving(groups []string, err error) {
 	for _, group := range groups {
 		g.finishLocked(group)
 		if err != nil {
+			g.lingering[group] = lingerer{since: g.lingering[group].since}
 			continue
 		}
 		delete(g.lingering, group)

@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,9 @@ const GapType = channellayer.GapType
 const nodeCapacity = 10_000
 
 // Layer is a [channellayer.Layer] and a [channellayer.Listener].
+//
+// A membership is renewed, and ended, by the process that has made it: one that Django makes of a channel here lasts
+// for the group expiry, and what GroupAdd has made here, Django's group_discard does not end.
 type Layer struct {
 	// Set at birth, never changed.
 	config     Config
@@ -152,7 +156,7 @@ func (l *Layer) Close() error {
 	l.running.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	lingering := l.groups.startLeaving(time.Now())
+	lingering := l.groups.startLeaving(time.Now(), math.MaxInt)
 	var leaving sync.WaitGroup
 	for _, s := range l.shards {
 		leaving.Go(func() {

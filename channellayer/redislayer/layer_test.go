@@ -66,10 +66,12 @@ func suite(servers []*redistest.Server, adjust func(*redislayer.Config)) layerte
 }
 
 func TestLayer(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	layertest.Run(t, suite([]*redistest.Server{redistest.Open(t)}, nil))
 }
 
 func TestLayerEncrypted(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	layertest.Run(t, suite([]*redistest.Server{redistest.Open(t)}, func(c *redislayer.Config) {
 		c.SymmetricEncryptionKeys = []string{"new", "old"}
 	}))

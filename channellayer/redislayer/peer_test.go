@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/belleville/belleville/internal/parts"
 )
@@ -124,9 +125,9 @@ type burst struct {
 	Dropped      int // inboxes that were full
 }
 
-// burst has the peer send numbered events to a group, as fast as it can.
-func (p *peer) burst(group string, n int) (took burst) {
+// burst has the peer send numbered events to a group, as fast as it can or with pauses.
+func (p *peer) burst(group string, n int, pause time.Duration) (took burst) {
 	p.Helper()
-	p.do(order{Call: "burst", Args: []any{group, n}}, &took)
+	p.do(order{Call: "burst", Args: []any{group, n, pause.Seconds()}}, &took)
 	return took
 }

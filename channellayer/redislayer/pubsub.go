@@ -288,7 +288,7 @@ func (l *PubSubLayer) tidy(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		for _, group := range l.groups.startLeaving(time.Now().Add(-l.config.Linger)) {
+		for _, group := range l.groups.startLeaving(time.Now().Add(-l.config.Linger), mostLeaving) {
 			topic := l.topic(group)
 			l.groups.doneLeaving([]string{group}, l.host(topic).unsubscribe(ctx, []string{topic}))
 		}

@@ -27,6 +27,7 @@ func openPubSub(t testing.TB, c redislayer.Config) *redislayer.PubSubLayer {
 }
 
 func TestPubSubLayer(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	const (
 		nothingWaits = "nothing waits in Redis: Python's form is the same"
 		noForeigner  = "only a process itself adds its channels to groups: Python's form is the same"

@@ -11,11 +11,15 @@ local now = tonumber(t[1]) + tonumber(t[2]) / 1000000
 // push puts a message on each of KEYS that is below its capacity. Their score is now, or after that of the youngest
 // message in a key, so that messages of one sender keep their order within a microsecond too. It returns how
 // many keys were full, and how many stale messages it removed. ARGV: expiry, the messages, the capacities.
+//
+// A Redis that is full refuses a script's first write alone, so that this is the first message.
 const push = clock + `
 local expiry = tonumber(ARGV[1])
+local oldest = string.format('%.6f', now - expiry)
 local score, full, stale = now, 0, 0
+local old = {}
 for i, key in ipairs(KEYS) do
-	stale = stale + redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.6f', now - expiry))
+	old[i] = redis.call('ZCOUNT', key, '-inf', oldest)
 	local youngest = redis.call('ZREVRANGE', key, 0, 0, 'WITHSCORES')[2]
 	if youngest then
 		local last = tonumber(youngest)
@@ -23,12 +27,13 @@ for i, key in ipairs(KEYS) do
 	end
 end
 for i, key in ipairs(KEYS) do
-	if redis.call('ZCARD', key) < tonumber(ARGV[1 + #KEYS + i]) then
+	if redis.call('ZCARD', key) - old[i] < tonumber(ARGV[1 + #KEYS + i]) then
 		redis.call('ZADD', key, string.format('%.6f', score), ARGV[1 + i])
 		redis.call('EXPIRE', key, math.ceil(expiry))
 	else
 		full = full + 1
 	end
+	if old[i] > 0 then stale = stale + redis.call('ZREMRANGEBYSCORE', key, '-inf', oldest) end
 end
 return {full, stale}
 `

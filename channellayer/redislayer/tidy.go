@@ -115,10 +115,13 @@ func (l *Layer) remove(ctx context.Context, g ghost) {
 	}
 }
 
+// mostLeaving is how many groups are looked at in one go.
+const mostLeaving = 20_000
+
 // leaveLingering takes the process out of the groups that nobody here is in any more.
 func (l *Layer) leaveLingering(ctx context.Context) {
 	byShard := make(map[*shard][]string)
-	for _, group := range l.groups.startLeaving(time.Now().Add(-l.config.Linger)) {
+	for _, group := range l.groups.startLeaving(time.Now().Add(-l.config.Linger), mostLeaving) {
 		s := l.shard(group)
 		byShard[s] = append(byShard[s], group)
 	}

@@ -29,13 +29,15 @@ class Drops(logging.Handler):
         self.count += record.args[0]
 
 
-async def burst(layer, group, count):
-    """Sends numbered events to a group as fast as it can."""
+async def burst(layer, group, count, pause=None):
+    """Sends numbered events to a group as fast as it can, or with pauses between them."""
     drops = Drops()
     logging.getLogger("channels_redis.core").addHandler(drops)
     began, cpu = time.perf_counter(), time.process_time()
     for n in range(count):
         await layer.group_send(group, {"type": "numbered", "sender": "django", "n": n})
+        if pause:
+            await asyncio.sleep(pause)
     took = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - cpu}
     logging.getLogger("channels_redis.core").removeHandler(drops)
     return took | {"dropped": drops.count}
