@@ -142,6 +142,7 @@ func (s *shard) dispatch(messages []message) {
 		e, channels, err := s.layer.codec.open(m.data, now)
 		if err != nil {
 			s.layer.metrics.invalid(err)
+			s.layer.warnings.unread(s.logger, err)
 			continue
 		}
 		if len(channels) == 1 && channels[0] == s.layer.lanes[m.lane].name+canarySuffix {

@@ -3,6 +3,7 @@ package redislayer_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strconv"
 	"strings"
 	"sync"
@@ -334,12 +335,18 @@ func TestPlainTextIsRefusedWhereKeysAreSet(t *testing.T) {
 	plain := open(t, redislayer.Config{Hosts: hosts(t, server)})
 	wrong := open(t, redislayer.Config{Hosts: hosts(t, server), SymmetricEncryptionKeys: []string{"another"}})
 	right := open(t, redislayer.Config{Hosts: hosts(t, server), SymmetricEncryptionKeys: []string{"the key"}})
-	ours := open(t, redislayer.Config{Hosts: hosts(t, server), SymmetricEncryptionKeys: []string{"new", "the key"}})
+	j := new(journal)
+	ours := open(t, redislayer.Config{
+		Hosts: hosts(t, server), SymmetricEncryptionKeys: []string{"new", "the key"}, Logger: slog.New(slog.NewTextHandler(j, nil)),
+	})
 	name, q := channel(t, ours)
 	must(t, plain.Send(t.Context(), name, said(1)))
 	must(t, wrong.Send(t.Context(), name, said(2)))
 	must(t, right.Send(t.Context(), name, said(3)))
 	want(t, q, said(3))
+	if text := j.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "compare symmetric_encryption_keys") {
+		t.Errorf("logged %q, want one line about the keys", text)
+	}
 }
 
 // TestManySenders floods one process from several, and checks order and completeness.

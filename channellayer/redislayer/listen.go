@@ -157,6 +157,7 @@ func (n *listener) offer(ctx context.Context, data []byte) bool {
 	e, _, err := l.codec.open(data, time.Now())
 	if err != nil {
 		l.metrics.invalid(err)
+		l.warnings.unread(n.shard.logger, err)
 		return true
 	}
 	d := channellayer.NewDelivery(e, time.Now().Add(l.config.Expiry))

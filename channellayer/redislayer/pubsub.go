@@ -39,8 +39,9 @@ type PubSubLayer struct {
 	stop       context.CancelFunc
 	running    sync.WaitGroup
 
-	opened  atomic.Uint64 // how many channels there ever were
-	closing atomic.Bool
+	opened   atomic.Uint64 // how many channels there ever were
+	closing  atomic.Bool
+	warnings warnings
 }
 
 // NewPubSub is [New] for a site that uses RedisPubSubChannelLayer.
@@ -252,6 +253,7 @@ func (l *PubSubLayer) dispatch(h *topics, topic string, data []byte, came time.T
 	e, _, err := l.codec.open(data, time.Now())
 	if err != nil {
 		l.metrics.invalid(err)
+		l.warnings.unread(h.logger, err)
 		return
 	}
 	if topic == h.canaryTopic() {

@@ -2,6 +2,7 @@ package redislayer
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -38,6 +39,20 @@ type warnings struct {
 func (w *warnings) say(logger *slog.Logger, message string, args ...any) {
 	if w.due(message) {
 		logger.Warn(message, args...)
+	}
+}
+
+// unread says what to do about a message that was not read, as it happens where two ends differ.
+func (w *warnings) unread(logger *slog.Logger, err error) {
+	switch {
+	case errors.Is(err, errToken):
+		w.say(logger, "channel layer: messages are dropped that none of the keys has encrypted, or that are too old; "+
+			"compare symmetric_encryption_keys and the clock with those of the site")
+	case errors.Is(err, errTooLarge):
+		w.say(logger, "channel layer: messages are dropped that are too large")
+	default:
+		w.say(logger, "channel layer: messages are dropped that hold no event; "+
+			"compare serializer_format, random_prefix_length and symmetric_encryption_keys with those of the site")
 	}
 }
 
