@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/redislayer"
 	"github.com/belleville/belleville/internal/redistest"
 )
 
@@ -18,11 +19,16 @@ type checker struct {
 	gone  int // numbers that were left out
 	wrong int // numbers that came twice or too late
 	came  int
+	gaps  int
 }
 
 func (c *checker) Receive(d *channellayer.Delivery, _ int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if d.Event.Type() == redislayer.GapType {
+		c.gaps++
+		return true
+	}
 	n, _ := d.Event["n"].(int64)
 	if n < c.next {
 		c.wrong++
@@ -40,33 +46,83 @@ func (c *checker) state() (came, gone, wrong int) {
 	return c.came, c.gone, c.wrong
 }
 
-// TestBurstFromDjango has Django send to a group of 200 as fast as it can, with its default capacity of 100. What does
+// last returns the number of the last event.
+func (c *checker) last() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.next - 1
+}
+
+// announced returns how many gaps there were.
+func (c *checker) announced() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gaps
+}
+
+// TestBurstFromDjango has Django send to a group as fast as it can, with its default capacity of 100. What does
 // not arrive must be what Django knows that it has dropped.
 func TestBurstFromDjango(t *testing.T) {
-	sends := 10_000
-	if testing.Short() {
-		sends = 1_000
-	}
-	server := redistest.Open(t)
-	s := openSite(t, []*redistest.Server{server}, encryption{})
-	checkers := make([]*checker, 200)
-	for i := range checkers {
-		checkers[i] = new(checker)
-		name, err := s.ours.NewChannel(t.Context(), checkers[i])
-		must(t, err)
-		must(t, s.ours.GroupAdd(t.Context(), "room", name))
-	}
-	took := s.django.burst("room", sends, 0)
-	for i, c := range checkers {
-		waitUntil(t, fmt.Sprint("all has come to socket ", i), func() bool {
-			came, _, _ := c.state()
-			return came+took.Dropped >= sends
+	for _, tt := range []struct{ sockets, sends int }{{200, 10_000}, {10_000, 1_000}} {
+		t.Run(fmt.Sprint(tt.sockets, " sockets, ", tt.sends, " sends"), func(t *testing.T) {
+			if testing.Short() {
+				tt.sends /= 10
+			}
+			server := redistest.Open(t)
+			s := openSite(t, []*redistest.Server{server}, encryption{})
+			checkers := make([]*checker, tt.sockets)
+			for i := range checkers {
+				checkers[i] = new(checker)
+				name, err := s.ours.NewChannel(t.Context(), checkers[i])
+				must(t, err)
+				must(t, s.ours.GroupAdd(t.Context(), "room", name))
+			}
+			took := s.django.burst("room", tt.sends, 0)
+			for i, c := range checkers {
+				waitUntil(t, fmt.Sprint("all has come to socket ", i), func() bool {
+					came, _, _ := c.state()
+					return came+took.Dropped >= tt.sends
+				})
+				if came, _, wrong := c.state(); came+took.Dropped != tt.sends || wrong > 0 {
+					t.Errorf("socket %d: %d came, %d of them twice or late, and Django dropped %d of %d", i, came, wrong, took.Dropped, tt.sends)
+				}
+			}
+			t.Logf("%d sends at %.0f a second, %d dropped by Django", tt.sends, float64(tt.sends)/took.Seconds, took.Dropped)
 		})
-		if came, _, wrong := c.state(); came+took.Dropped != sends || wrong > 0 {
-			t.Errorf("socket %d: %d came, %d of them twice or late, and Django dropped %d of %d", i, came, wrong, took.Dropped, sends)
+	}
+}
+
+// TestCutUnderLoad cuts all connections while a process sends: nothing comes twice or late, and every cut is announced.
+func TestCutUnderLoad(t *testing.T) {
+	const sends, cuts = 3_000, 3
+	server := redistest.Open(t)
+	c := redislayer.Config{Hosts: hosts(t, server)}
+	ours, other := open(t, c), open(t, c)
+	check := new(checker)
+	name, err := ours.NewChannel(t.Context(), check)
+	must(t, err)
+	must(t, ours.GroupAdd(t.Context(), "room", name))
+	failed := 0
+	for n := range sends {
+		if n%(sends/cuts) == sends/cuts/2 {
+			server.Do(t, "CLIENT", "KILL", "TYPE", "normal")
+		}
+		if other.GroupSend(t.Context(), "room", channellayer.Event{"type": "numbered", "n": int64(n)}) != nil {
+			failed++
 		}
 	}
-	t.Logf("%d sends at %.0f a second, %d dropped by Django", sends, float64(sends)/took.Seconds, took.Dropped)
+	ready(t, ours)
+	ready(t, other)
+	must(t, other.GroupSend(t.Context(), "room", channellayer.Event{"type": "numbered", "n": int64(sends)}))
+	waitUntil(t, "the last event has come", func() bool { return check.last() == sends })
+	came, gone, wrong := check.state()
+	if wrong > 0 {
+		t.Errorf("%d events came twice or late, want none", wrong)
+	}
+	if gaps := check.announced(); gaps < cuts {
+		t.Errorf("%d gaps were announced, want %d", gaps, cuts)
+	}
+	t.Logf("%d came; %d did not, of which %d sends had returned an error", came, gone, failed)
 }
 
 // TestGroupSendCostsDjangoTheSame compares a group of 1 with one of 15,000, both in one process of ours.
