@@ -52,12 +52,12 @@ func (l *loop) reopen(now int64) {
 
 // admit makes a connection of a descriptor, or answers that there are too many.
 func (l *loop) admit(fd int, peer netip.AddrPort) {
-	t := l.server.admission.admit()
+	t, status := l.server.admitPeer(peer.Addr())
 	if t == nil {
-		_, _ = netpoll.Write(fd, tooMany())
+		_, _ = netpoll.Write(fd, tooMany(status))
 		netpoll.CloseWrite(fd)
 		netpoll.Close(fd)
-		l.server.metrics.answered(503)
+		l.server.metrics.answered(status)
 		return
 	}
 	c := l.server.newConn(l, t)

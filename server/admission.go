@@ -52,6 +52,20 @@ func (a *admission) admit() *ticket {
 	return &ticket{admission: a}
 }
 
+// admitPeer counts a connection that was accepted just now, also by the peer's address unless that is a proxy's,
+// whose client is known later. Without a ticket the status says what there are too many of.
+func (s *Server) admitPeer(peer netip.Addr) (t *ticket, status int) {
+	t = s.admission.admit()
+	if t == nil {
+		return nil, http.StatusServiceUnavailable
+	}
+	if peer.IsValid() && !s.trusts(peer) && !t.locate(peer) {
+		t.release()
+		return nil, http.StatusTooManyRequests
+	}
+	return t, 0
+}
+
 // locate counts the connection by the address of its client, too. It reports whether that has too many.
 func (t *ticket) locate(client netip.Addr) (ok bool) {
 	a := t.admission

@@ -33,7 +33,8 @@ type Config struct {
 	MaxConnectionsPerAddress int
 
 	// QueueBytes and QueueFrames are how much may wait for a client that does not read; then it is closed
-	// with 1013. A single message may be larger. Defaults: 256 KiB, 4096.
+	// with 1013. A single message may be larger, and a burst four times as much, or four of the largest
+	// messages, until it shows whether the client reads. Defaults: 256 KiB, 4096.
 	QueueBytes  int
 	QueueFrames int
 	// WriteTimeout is how long a client may take nothing of what waits for it. Default: 30 s.

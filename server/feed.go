@@ -32,7 +32,7 @@ func (c *conn) keep(data []byte) {
 		return
 	}
 	if c.in == nil {
-		c.in = new(incoming)
+		c.in = &incoming{since: c.heard}
 	}
 	c.in.tail = append(c.in.tail, data...)
 }
@@ -109,6 +109,9 @@ func (c *conn) feedFrames(data []byte) (more bool) {
 			break
 		}
 		data = data[used:]
+		if c.in != nil && c.in.fragments == 0 {
+			c.in.since = c.heard // what is left begins another message
+		}
 	}
 	c.leave(data)
 	if c.in != nil && c.in.empty() {

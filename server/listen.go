@@ -65,6 +65,6 @@ func inherited(number string) (net.Listener, error) {
 }
 
 // tooMany is the answer to a connection that cannot be held.
-func tooMany() []byte {
-	return appendRefused(nil, consumers.Response{Status: 503, Header: retryAfter()})
+func tooMany(status int) []byte {
+	return appendRefused(nil, consumers.Response{Status: status, Header: retryAfter()})
 }

@@ -5,6 +5,8 @@ package server
 type outbox struct {
 	frames [][]byte
 	pong   []byte // the answer to the peer's latest ping, which goes before the frames
+	begun  bool   // the answer to the handshake, which nothing may precede, was taken
+	stuck  bool   // the peer took no more when it was last written to
 	last   bool   // nothing follows: once all is written, the stream ends
 
 	// What waits here and in the writer together.
@@ -12,9 +14,17 @@ type outbox struct {
 	bytes int
 }
 
+// burst is how many times as much may wait for a peer that has not been written to yet. Its owner will come to
+// that soon; a peer that reads is not to blame for how fast others speak.
+const burst = 4
+
 // full reports whether another frame would be too much. A frame that is alone never is.
 func (o *outbox) full(size int, limits *Config) bool {
-	return o.count > 0 && (o.count >= limits.QueueFrames || o.bytes+size > limits.QueueBytes)
+	frames, bytes := limits.QueueFrames, limits.QueueBytes
+	if !o.stuck {
+		frames, bytes = burst*frames, max(burst*bytes, burst*limits.MaxMessage)
+	}
+	return o.count > 0 && (o.count >= frames || o.bytes+size > bytes)
 }
 
 // push queues a frame.
@@ -35,7 +45,11 @@ func (o *outbox) shed() {
 
 // take moves what waits to the writer.
 func (o *outbox) take(w *writer) {
-	if len(o.pong) > 0 {
+	if !o.begun && len(o.frames) > 0 {
+		w.frames = append(w.frames, o.frames[0])
+		o.frames, o.begun = o.frames[1:], true
+	}
+	if len(o.pong) > 0 && o.begun {
 		o.count++
 		o.bytes += len(o.pong)
 		w.frames = append(w.frames, o.pong)
@@ -103,6 +117,7 @@ func (c *conn) flush(scratch []byte, write func([]byte) (int, error)) (done bool
 		c.mu.Lock()
 		c.out.bytes -= n
 		c.out.count -= frames
+		c.out.stuck = err != nil
 		c.mu.Unlock()
 		if err != nil {
 			return false, err

@@ -40,6 +40,9 @@ func (s *Server) serveHTTP(c *conn) {
 	}, ticket: t})
 }
 
+// handedKey is the key of a request's handedConn in its context.
+type handedKey struct{}
+
 // handedConn is a connection that turned out to be plain HTTP.
 type handedConn struct {
 	net.Conn
@@ -121,7 +124,10 @@ func (s *Server) newHTTPServer() *http.Server {
 		ReadHeaderTimeout: s.cfg.HandshakeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    s.cfg.MaxHead,
-		ErrorLog:          slog.NewLogLogger(discard{}, slog.LevelDebug),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, handedKey{}, c)
+		},
+		ErrorLog: slog.NewLogLogger(discard{}, slog.LevelDebug),
 	}
 }
 
@@ -140,9 +146,14 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request) {
 	}
 	scope, err := s.scope(h, peerOf(r.RemoteAddr))
 	if err != nil {
-		http.Error(w, http.StatusText(http.StatusBadRequest), http.StatusBadRequest)
+		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusBadRequest})
 		return
 	}
+	if hc, ok := r.Context().Value(handedKey{}).(*handedConn); ok && !hc.ticket.locate(scope.Client.Addr()) {
+		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusTooManyRequests, Header: retryAfter()})
+		return
+	}
+	boundBody(w, r)
 	scope.Type = consumers.TypeHTTP
 	scope.Scheme = strings.Replace(scope.Scheme, "ws", "http", 1)
 	if a, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
@@ -151,12 +162,12 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request) {
 	scope.Set(consumers.ReporterKey{}, s)
 	instance, err := s.openApplication(r.Context(), scope)
 	if err != nil {
-		s.denyHTTP(w, err)
+		s.refuseHTTP(w, r, err)
 		return
 	}
 	exchange, ok := instance.(*consumers.Exchange)
 	if !ok {
-		s.denyHTTP(w, &consumers.Denial{Status: http.StatusUpgradeRequired, Header: http.Header{"Upgrade": {"websocket"}}})
+		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusUpgradeRequired, Header: http.Header{"Upgrade": {"websocket"}}})
 		return
 	}
 	exchange.ServeHTTP(w, r)

@@ -83,12 +83,12 @@ const acceptPauseTime = 500 * time.Millisecond
 
 // take begins a connection whose request head has not been read.
 func (ss *streams) take(nc net.Conn) {
-	t := ss.server.admission.admit()
+	t, status := ss.server.admitPeer(addrOf(nc.RemoteAddr()).Addr())
 	if t == nil {
 		_ = nc.SetWriteDeadline(time.Now().Add(time.Second))
-		_, _ = nc.Write(tooMany())
+		_, _ = nc.Write(tooMany(status))
 		_ = nc.Close()
-		ss.server.metrics.answered(503)
+		ss.server.metrics.answered(status)
 		return
 	}
 	if st := ss.add(nc, t); st != nil {
@@ -161,6 +161,7 @@ func (ss *streams) close() {
 	ss.mu.Unlock()
 	for _, st := range ss.snapshot() {
 		st.c.request(wantDrop)
+		_ = st.net.SetDeadline(time.Unix(1, 0)) // its owner may be writing to a peer that does not read
 	}
 	ss.running.Wait()
 }

@@ -12,7 +12,7 @@ const (
 	closeTimeout = 5 * time.Second
 	// endTimeout is how long a peer may take to end its side once we ended ours.
 	endTimeout = 2 * time.Second
-	// messageTimeout is how long the fragments of one message may take.
+	// messageTimeout is how long one message may take, in one frame or in many.
 	messageTimeout = 30 * time.Second
 )
 
@@ -50,6 +50,9 @@ func (c *conn) expireOpen(now int64) (next int64, drop bool) {
 	cfg := &c.server.cfg
 	if !c.mayRead() {
 		c.heard, c.pinged = now, false // it may have spoken: it is us who do not listen
+		if c.in != nil {
+			c.in.since = now
+		}
 	}
 	next = c.heard + ticks(cfg.PingInterval)
 	switch {
@@ -72,7 +75,7 @@ func (c *conn) expireOpen(now int64) (next int64, drop bool) {
 		}
 		next = min(next, stuck)
 	}
-	if c.in != nil && c.in.fragments > 0 {
+	if c.in != nil && !c.in.empty() {
 		late := c.in.since + ticks(messageTimeout)
 		if late <= now {
 			c.fail(&frameError{consumers.ClosePolicyViolation, "message_timeout"})
