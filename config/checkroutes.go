@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,6 +80,9 @@ func (c routeCheck) pattern() []string {
 	case key == "path" && strings.HasPrefix(pattern, "/"), strings.HasPrefix(pattern, "^/"):
 		c.add(key, "it begins with a slash, and would match nothing", "take the slash out, as in Django")
 		return nil
+	case key == "path" && oddPath(pattern) != "":
+		c.add(key, quote(oddPath(pattern))+" stands for itself in a path", `write a value as "<slug:room>", or use re_path for a regular expression`)
+		return nil
 	}
 	parse := routing.ParsePath
 	if key == "re_path" {
@@ -90,6 +94,26 @@ func (c routeCheck) pattern() []string {
 		return nil
 	}
 	return r.Names()
+}
+
+// values are what a path captures.
+var values = regexp.MustCompile(`<[^<>/]*>`)
+
+// oddPath returns what in a path was meant for a regular expression or for a template, if anything: it would match
+// itself, and so nothing. Django: the checks urls.W001 and 2_0.W001.
+func oddPath(pattern string) string {
+	for _, odd := range []string{"(?P<", "{", "}", "<", ">"} {
+		if strings.Contains(values.ReplaceAllString(pattern, ""), odd) || odd == "(?P<" && strings.Contains(pattern, odd) {
+			return odd
+		}
+	}
+	switch {
+	case strings.HasPrefix(pattern, "^"):
+		return "^"
+	case strings.HasSuffix(pattern, "$"):
+		return "$"
+	}
+	return ""
 }
 
 // consumer checks the name of the consumer.

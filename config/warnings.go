@@ -1,6 +1,9 @@
 package config
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 )
@@ -21,7 +24,22 @@ func (c *Config) Warnings() []string {
 	warn(`django.allowed_hosts: "*" lets the pages of any site connect with a visitor's login; name the site in django.allowed_origins`,
 		slices.Contains(d.AllowedHosts, "*") && len(d.AllowedOrigins) == 0)
 	warn("django.secret_key: Django made it for development", !d.Debug && strings.HasPrefix(d.SecretKey.Reveal(), "django-insecure-"))
+	if path := d.sqliteFile(); path != "" {
+		_, err := os.Stat(path)
+		warn("django.database_url: there is no file "+quote(path)+" yet; a relative path starts at the folder that this program was started in",
+			errors.Is(err, fs.ErrNotExist))
+	}
 	warn("admin_listen: other machines reach it, and it asks nobody who he is", c.AdminListen != "" && !loopback(c.AdminListen))
 	warn("debug_listen: other machines reach it, and a profile holds secrets", c.DebugListen != "" && !loopback(c.DebugListen))
 	return lines
+}
+
+// sqliteFile returns the file of an SQLite database, "" for any other.
+func (d Django) sqliteFile() string {
+	path, ok := strings.CutPrefix(d.DatabaseURL.Reveal(), "sqlite:///")
+	if !ok {
+		return ""
+	}
+	path, _, _ = strings.Cut(path, "?")
+	return path
 }
