@@ -265,8 +265,8 @@ func listen(t *testing.T, l channellayer.Listener, name string, r channellayer.R
 		began := time.Now()
 		cancel()
 		<-ended
-		if took := time.Since(began); took > 900*time.Millisecond {
-			t.Errorf("Listen took %v to end, want it at once", took)
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("Listen took %v to end, want it soon", took)
 		}
 	}
 }

