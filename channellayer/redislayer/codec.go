@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tinylib/msgp/msgp"
@@ -170,10 +171,8 @@ func hasBytes(v any) bool {
 	case []byte:
 		return true
 	case []any:
-		for _, x := range v {
-			if hasBytes(x) {
-				return true
-			}
+		if slices.ContainsFunc(v, hasBytes) {
+			return true
 		}
 	case map[string]any:
 		for _, x := range v {
