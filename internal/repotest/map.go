@@ -48,10 +48,16 @@ var floors = map[string]int{
 var homes = map[string][]string{
 	"github.com/gobwas/ws":                  {"server"},
 	"golang.org/x/sys":                      {"internal/netpoll"},
-	"github.com/jackc/pgx/v5":               {"sessionstore", "migrations", "internal/pgtest", "cmd/belleville"},
+	"github.com/jackc/pgx/v5":               {"sessionstore", "channellayer/pglayer", "migrations", "internal/pgtest", "cmd/belleville"},
 	"modernc.org/sqlite":                    {"sessionstore", "cmd/belleville/demo"}, // the demo makes the database that Django would
 	"github.com/kisielk/og-rek":             {"pickle"},
-	"github.com/redis/rueidis":              {"channellayer/redislayer"},
+	"github.com/redis/rueidis":              {"channellayer/redislayer", "sessionstore/cache"},
+	"github.com/bradfitz/gomemcache":        {"sessionstore/cache"},
+	"github.com/golang-jwt/jwt/v5":          {"authmw/token"},
+	"github.com/MicahParks/keyfunc/v3":      {"authmw/token"},
+	"github.com/MicahParks/jwkset":          {"authmw/token"},
+	"github.com/pires/go-proxyproto":        {"server"},
+	"golang.org/x/time":                     {"server"},
 	"github.com/tinylib/msgp":               {"channellayer/redislayer"},
 	"github.com/BurntSushi/toml":            {"config"},
 	"github.com/alecthomas/kong":            {"cmd/belleville"},
