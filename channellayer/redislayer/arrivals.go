@@ -139,7 +139,7 @@ func (s *shard) dispatch(messages []message) {
 	now := time.Now()
 	var events []opened
 	for _, m := range messages {
-		e, channels, err := s.layer.codec.open(m.data, now)
+		e, channels, err := s.layer.codec.Open(m.data, now)
 		if err != nil {
 			s.layer.metrics.invalid(err)
 			s.layer.warnings.unread(s.logger, err)

@@ -11,15 +11,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/wireformat"
 )
 
 // A Serializer says how events are written. Both ends must have the same.
-type Serializer string
+type Serializer = wireformat.Serializer
 
 // The serializers that channels_redis has.
 const (
-	Msgpack Serializer = "msgpack"
-	JSON    Serializer = "json"
+	Msgpack = wireformat.Msgpack
+	JSON    = wireformat.JSON
 )
 
 // maxLanes bounds Config.Lanes.

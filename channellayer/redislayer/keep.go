@@ -92,12 +92,12 @@ func (s *shard) sendCanaries(ctx context.Context) (deaf bool) {
 	}
 	p := new(pushes)
 	for lane, number := range numbers {
-		serialized, err := l.codec.encode(channellayer.Event{"type": canaryType, "n": number})
+		serialized, err := l.codec.Encode(channellayer.Event{"type": canaryType, "n": number})
 		if err != nil {
 			return true
 		}
 		p.keys = append(p.keys, l.lanes[lane].key)
-		p.messages = append(p.messages, l.seal(serialized.to(l.lanes[lane].name+canarySuffix)))
+		p.messages = append(p.messages, l.seal(serialized.To(l.lanes[lane].name+canarySuffix)))
 		p.capacities = append(p.capacities, strconv.Itoa(nodeCapacity))
 	}
 	_, _ = s.push(ctx, p) // one that was not sent does not come back either

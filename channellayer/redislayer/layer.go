@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/wireformat"
 )
 
 // GapType is channellayer.GapType: every open channel gets such an event after the connection to a host was lost,
@@ -39,7 +40,7 @@ const nodeCapacity = 10_000
 type Layer struct {
 	// Set at birth, never changed.
 	config     Config
-	codec      *codec
+	codec      *wireformat.Codec
 	capacities channellayer.Capacities
 	names      nodeNames
 	keys       keys
@@ -89,13 +90,13 @@ func newLayer(c Config) (*Layer, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	crypter, err := newCrypter(c.SymmetricEncryptionKeys, c.Expiry+10*time.Second)
+	crypter, err := wireformat.NewCrypter(c.SymmetricEncryptionKeys, c.Expiry+10*time.Second)
 	if err != nil {
 		return nil, fmt.Errorf("redislayer: symmetric_encryption_keys: %w", err)
 	}
 	l := &Layer{
 		config:     c,
-		codec:      &codec{c.SerializerFormat, crypter, c.RandomPrefixLength, c.MaxMessage},
+		codec:      &wireformat.Codec{Format: c.SerializerFormat, Crypter: crypter, PrefixLength: c.RandomPrefixLength, MaxMessage: c.MaxMessage},
 		capacities: channellayer.NewCapacities(c.Capacity, c.ChannelCapacity),
 		names:      newNodeNames(c.NodeName, c.Lanes, len(c.Hosts)),
 		keys:       keys{c.Prefix},

@@ -154,7 +154,7 @@ func (n *listener) next(ctx context.Context, conn rueidis.DedicatedClient) error
 // offer hands a message to the receiver, as often as it takes. It reports false where ctx ended first.
 func (n *listener) offer(ctx context.Context, data []byte) bool {
 	l := n.shard.layer
-	e, _, err := l.codec.open(data, time.Now())
+	e, _, err := l.codec.Open(data, time.Now())
 	if err != nil {
 		l.metrics.invalid(err)
 		l.warnings.unread(n.shard.logger, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/wireformat"
 )
 
 // metrics counts events, where one that goes to a group is sent once, and delivered or dropped once for
@@ -122,9 +123,9 @@ func (m *metrics) outcome(err error) {
 // invalid counts a message that was not read.
 func (m *metrics) invalid(err error) {
 	switch {
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, wireformat.ErrTooLarge):
 		m.droppedLarge.Inc()
-	case errors.Is(err, errToken):
+	case errors.Is(err, wireformat.ErrToken):
 		m.droppedToken.Inc()
 	default:
 		m.droppedInvalid.Inc()

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/wireformat"
 )
 
 // PubSubLayer is the channel layer of channels_redis that uses Redis's pub/sub: a [channellayer.Layer] and a
@@ -26,7 +27,7 @@ import (
 type PubSubLayer struct {
 	// Set at birth, never changed.
 	config     Config
-	codec      *codec
+	codec      *wireformat.Codec
 	capacities channellayer.Capacities
 	prefix     string // of the names of channels
 	local      *channellayer.Local
@@ -68,14 +69,14 @@ func newPubSubLayer(c Config) (*PubSubLayer, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	crypter, err := newCrypter(c.SymmetricEncryptionKeys, 0)
+	crypter, err := wireformat.NewCrypter(c.SymmetricEncryptionKeys, 0)
 	if err != nil {
 		return nil, fmt.Errorf("redislayer: symmetric_encryption_keys: %w", err)
 	}
 	names := newNodeNames(c.NodeName, 1, 1)
 	l := &PubSubLayer{
 		config:     c,
-		codec:      &codec{c.SerializerFormat, crypter, 0, c.MaxMessage},
+		codec:      &wireformat.Codec{Format: c.SerializerFormat, Crypter: crypter, MaxMessage: c.MaxMessage},
 		capacities: channellayer.NewCapacities(c.Capacity, c.ChannelCapacity),
 		prefix:     c.Prefix + names.prefix,
 		local:      channellayer.NewLocal(),
@@ -167,14 +168,14 @@ func (l *PubSubLayer) GroupSend(ctx context.Context, group string, e channellaye
 }
 
 func (l *PubSubLayer) publish(ctx context.Context, topic string, e channellayer.Event) error {
-	serialized, err := l.codec.encode(e)
+	serialized, err := l.codec.Encode(e)
 	if err != nil {
 		return err
 	}
 	if err := l.usable(ctx); err != nil {
 		return err
 	}
-	return l.host(topic).publish(ctx, topic, l.codec.seal(serialized.plain(), time.Now()))
+	return l.host(topic).publish(ctx, topic, l.codec.Seal(serialized.Plain(), time.Now()))
 }
 
 // GroupAdd implements [channellayer.Layer]. It returns [channellayer.ErrNoChannel] for every channel but those that are
@@ -250,7 +251,7 @@ func (l *PubSubLayer) tell(typ string) {
 
 // dispatch hands out what came under a topic.
 func (l *PubSubLayer) dispatch(h *topics, topic string, data []byte, came time.Time) {
-	e, _, err := l.codec.open(data, time.Now())
+	e, _, err := l.codec.Open(data, time.Now())
 	if err != nil {
 		l.metrics.invalid(err)
 		l.warnings.unread(h.logger, err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/wireformat"
 )
 
 // Send implements [channellayer.Layer]. An event for a channel of this process does not go through Redis.
@@ -30,10 +31,10 @@ func (l *Layer) Send(ctx context.Context, channel string, e channellayer.Event) 
 	b := newBatch()
 	if channellayer.IsLocal(channel) {
 		s := l.shard(channellayer.NonLocalName(channel)) // where the receiver looks; Django's own send often errs
-		b.add(s.client.index, l.keys.inbox(channel), l.seal(serialized.to(channel)), l.capacity(channel))
+		b.add(s.client.index, l.keys.inbox(channel), l.seal(serialized.To(channel)), l.capacity(channel))
 	} else {
 		i := int(l.next.Add(1) % uint64(len(l.shards)))
-		b.add(i, l.keys.inbox(channel), l.seal(serialized.plain()), l.capacity(channel))
+		b.add(i, l.keys.inbox(channel), l.seal(serialized.Plain()), l.capacity(channel))
 	}
 	full, err := l.pushAll(ctx, b)
 	if full > 0 {
@@ -67,8 +68,8 @@ func (l *Layer) GroupSend(ctx context.Context, group string, e channellayer.Even
 }
 
 // check is what Send and GroupSend ask of an event.
-func (l *Layer) check(ctx context.Context, e channellayer.Event) (body, error) {
-	serialized, err := l.codec.encode(e)
+func (l *Layer) check(ctx context.Context, e channellayer.Event) (wireformat.Body, error) {
+	serialized, err := l.codec.Encode(e)
 	if err != nil {
 		return serialized, err
 	}
@@ -80,7 +81,7 @@ func (l *Layer) delivery(e channellayer.Event) *channellayer.Delivery {
 	return channellayer.NewDelivery(e.Clone(), time.Now().Add(l.config.Expiry))
 }
 
-func (l *Layer) seal(serialized []byte) string { return l.codec.seal(serialized, time.Now()) }
+func (l *Layer) seal(serialized []byte) string { return l.codec.Seal(serialized, time.Now()) }
 
 // capacity returns how many messages may wait in the inbox of a channel.
 func (l *Layer) capacity(channel string) int {
@@ -125,7 +126,7 @@ func (l *Layer) handOutGroup(group string, ours []string, d *channellayer.Delive
 }
 
 // batchFor makes the messages for the members of a group in other processes: one for each key.
-func (l *Layer) batchFor(names []string, serialized body) *batch {
+func (l *Layer) batchFor(names []string, serialized wireformat.Body) *batch {
 	byKey := make(map[string][]string, len(names))
 	var order []string
 	for _, name := range names {
@@ -139,7 +140,7 @@ func (l *Layer) batchFor(names []string, serialized body) *batch {
 	for _, key := range order {
 		channels := byKey[key]
 		s := l.shard(channellayer.NonLocalName(channels[0]))
-		b.add(s.client.index, key, l.seal(serialized.toAll(channels)), l.capacity(channels[0]))
+		b.add(s.client.index, key, l.seal(serialized.ToAll(channels)), l.capacity(channels[0]))
 	}
 	return b
 }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/belleville/belleville/channellayer/wireformat"
 )
 
 // seen remembers the nodes that were alive a moment ago.
@@ -45,10 +47,10 @@ func (w *warnings) say(logger *slog.Logger, message string, args ...any) {
 // unread says what to do about a message that was not read, as it happens where two ends differ.
 func (w *warnings) unread(logger *slog.Logger, err error) {
 	switch {
-	case errors.Is(err, errToken):
+	case errors.Is(err, wireformat.ErrToken):
 		w.say(logger, "channel layer: messages are dropped that none of the keys has encrypted, or that are too old; "+
 			"compare symmetric_encryption_keys and the clock with those of the site")
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, wireformat.ErrTooLarge):
 		w.say(logger, "channel layer: messages are dropped that are too large")
 	default:
 		w.say(logger, "channel layer: messages are dropped that hold no event; "+

@@ -159,11 +159,11 @@ func (h *topics) sendCanary(ctx context.Context) (deaf bool) {
 		return true
 	}
 	for _, number := range numbers {
-		serialized, err := h.layer.codec.encode(channellayer.Event{"type": canaryType, "n": number})
+		serialized, err := h.layer.codec.Encode(channellayer.Event{"type": canaryType, "n": number})
 		if err != nil {
 			return true
 		}
-		_ = h.publish(ctx, h.canaryTopic(), h.layer.codec.seal(serialized.plain(), time.Now())) // what was not sent does not come back
+		_ = h.publish(ctx, h.canaryTopic(), h.layer.codec.Seal(serialized.Plain(), time.Now())) // what was not sent does not come back
 	}
 	return false
 }

@@ -14,9 +14,10 @@ var floors = map[string]int{
 	"internal/netpoll":  0,
 	"internal/parts":    0,
 	"internal/repotest": 0,
+	"channellayer":      0, // it stands on nothing
 
-	"djangocompat": 1,
-	"channellayer": 1,
+	"djangocompat":            1,
+	"channellayer/wireformat": 1,
 
 	"sessionstore":            2,
 	"channellayer/memlayer":   2,
@@ -58,7 +59,7 @@ var homes = map[string][]string{
 	"github.com/MicahParks/jwkset":          {"authmw/token"},
 	"github.com/pires/go-proxyproto":        {"server"},
 	"golang.org/x/time":                     {"server"},
-	"github.com/tinylib/msgp":               {"channellayer/redislayer"},
+	"github.com/tinylib/msgp":               {"channellayer/wireformat"},
 	"github.com/BurntSushi/toml":            {"config"},
 	"github.com/alecthomas/kong":            {"cmd/belleville"},
 	"golang.org/x/crypto":                   {"djangocompat"},

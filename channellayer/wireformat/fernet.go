@@ -1,4 +1,4 @@
-package redislayer
+package wireformat
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// errToken means that none of the keys made a token, or that it is too old.
-var errToken = errors.New("redislayer: not encrypted with one of the keys, or too old")
+// ErrToken means that none of the keys made a token, or that it is too old.
+var ErrToken = errors.New("wireformat: not encrypted with one of the keys, or too old")
 
 const (
 	fernetVersion = 0x80
@@ -28,9 +28,9 @@ const (
 	fernetSkew = 60 * time.Second
 )
 
-// crypter encrypts with the first of its keys, and decrypts with whichever made a token.
+// A Crypter encrypts with the first of its keys, and decrypts with whichever made a token.
 // Python: cryptography.fernet.MultiFernet, over keys made by RedisChannelLayer.make_fernet.
-type crypter struct {
+type Crypter struct {
 	keys   []fernetKey // at least one
 	maxAge time.Duration
 }
@@ -41,13 +41,13 @@ type fernetKey struct {
 	block cipher.Block
 }
 
-// newCrypter makes a crypter from secrets, or nil where there are none. A token older than maxAge is refused, unless
+// NewCrypter makes a Crypter from secrets, or nil where there are none. A token older than maxAge is refused, unless
 // that is 0.
-func newCrypter(secrets []string, maxAge time.Duration) (*crypter, error) {
+func NewCrypter(secrets []string, maxAge time.Duration) (*Crypter, error) {
 	if len(secrets) == 0 {
 		return nil, nil
 	}
-	c := &crypter{maxAge: maxAge}
+	c := &Crypter{maxAge: maxAge}
 	for _, s := range secrets {
 		sum := sha256.Sum256([]byte(s))
 		block, err := aes.NewCipher(sum[16:])
@@ -59,8 +59,8 @@ func newCrypter(secrets []string, maxAge time.Duration) (*crypter, error) {
 	return c, nil
 }
 
-// encrypt returns a token that holds plain and says that it was made at now.
-func (c *crypter) encrypt(plain []byte, now time.Time) []byte {
+// Encrypt returns a token that holds plain and says that it was made at now.
+func (c *Crypter) Encrypt(plain []byte, now time.Time) []byte {
 	key := c.keys[0]
 	padding := aes.BlockSize - len(plain)%aes.BlockSize
 	raw := make([]byte, fernetHeader+len(plain)+padding, fernetHeader+len(plain)+padding+sha256.Size)
@@ -77,11 +77,11 @@ func (c *crypter) encrypt(plain []byte, now time.Time) []byte {
 	return base64.URLEncoding.AppendEncode(nil, raw)
 }
 
-// decrypt returns what a token holds.
-func (c *crypter) decrypt(token []byte, now time.Time) ([]byte, error) {
+// Decrypt returns what a token holds.
+func (c *Crypter) Decrypt(token []byte, now time.Time) ([]byte, error) {
 	raw, err := base64.URLEncoding.AppendDecode(nil, token)
 	if err != nil || len(raw) < fernetLeast || raw[0] != fernetVersion || !c.inTime(raw, now) {
-		return nil, errToken
+		return nil, ErrToken
 	}
 	signed, mac := raw[:len(raw)-sha256.Size], raw[len(raw)-sha256.Size:]
 	for _, key := range c.keys {
@@ -89,11 +89,11 @@ func (c *crypter) decrypt(token []byte, now time.Time) ([]byte, error) {
 			return key.open(signed)
 		}
 	}
-	return nil, errToken
+	return nil, ErrToken
 }
 
 // inTime reports whether a token is neither too old nor from the future.
-func (c *crypter) inTime(raw []byte, now time.Time) bool {
+func (c *Crypter) inTime(raw []byte, now time.Time) bool {
 	if c.maxAge == 0 {
 		return true
 	}
@@ -115,16 +115,16 @@ func (k fernetKey) mac(signed []byte) []byte {
 func (k fernetKey) open(signed []byte) ([]byte, error) {
 	iv, body := signed[9:fernetHeader], signed[fernetHeader:]
 	if len(body)%aes.BlockSize != 0 {
-		return nil, errToken
+		return nil, ErrToken
 	}
 	cipher.NewCBCDecrypter(k.block, iv).CryptBlocks(body, body)
 	padding := int(body[len(body)-1])
 	if padding == 0 || padding > aes.BlockSize {
-		return nil, errToken
+		return nil, ErrToken
 	}
 	want := bytes.Repeat([]byte{byte(padding)}, padding)
 	if subtle.ConstantTimeCompare(body[len(body)-padding:], want) != 1 {
-		return nil, errToken
+		return nil, ErrToken
 	}
 	return body[:len(body)-padding], nil
 }

@@ -1,4 +1,4 @@
-package redislayer
+package wireformat
 
 import (
 	"encoding/binary"
@@ -13,15 +13,15 @@ import (
 	"github.com/belleville/belleville/channellayer"
 )
 
-// errMsgpack means that bytes are no msgpack, or msgpack beyond the bounds of an event. It shows nothing of them.
-var errMsgpack = errors.New("redislayer: invalid msgpack")
+// ErrMsgpack means that bytes are no msgpack, or msgpack beyond the bounds of an event. It shows nothing of them.
+var ErrMsgpack = errors.New("wireformat: invalid msgpack")
 
 // mapCost is for how many values a map counts: one with one key takes about as much memory.
 const mapCost = 16
 
-// appendMsgpack appends a value of a checked event, in the bytes that msgpack.packb has for it. A map's keys
+// AppendMsgpack appends a value of a checked event, in the bytes that msgpack.packb has for it. A map's keys
 // come in any order.
-func appendMsgpack(dst []byte, v any) []byte {
+func AppendMsgpack(dst []byte, v any) []byte {
 	switch v := v.(type) {
 	case bool:
 		return msgp.AppendBool(dst, v)
@@ -39,14 +39,14 @@ func appendMsgpack(dst []byte, v any) []byte {
 	case []any:
 		dst = msgp.AppendArrayHeader(dst, uint32(len(v)))
 		for _, x := range v {
-			dst = appendMsgpack(dst, x)
+			dst = AppendMsgpack(dst, x)
 		}
 		return dst
 	case map[string]any:
 		dst = msgp.AppendMapHeader(dst, uint32(len(v)))
 		for key, x := range v {
 			dst = msgp.AppendString(dst, key)
-			dst = appendMsgpack(dst, x)
+			dst = AppendMsgpack(dst, x)
 		}
 		return dst
 	default:
@@ -54,20 +54,20 @@ func appendMsgpack(dst []byte, v any) []byte {
 	}
 }
 
-// parseMsgpack returns the value of msgpack from outside, as an event holds it. It takes more than Python does:
+// ParseMsgpack returns the value of msgpack from outside, as an event holds it. It takes more than Python does:
 // a key that is a number or bytes becomes a string, what is not UTF-8 has U+FFFD in it, an integer beyond int64 is the
 // nearest float64, a timestamp the float64 of its Unix time, any other extension its bytes. Of equal keys the
 // last one wins.
 //
 // Memory grows with the bytes that are there, not with what they claim.
-func parseMsgpack(data []byte) (any, error) {
+func ParseMsgpack(data []byte) (any, error) {
 	p := msgpackParser{data: data, left: channellayer.MaxElements}
 	v, err := p.value(1)
 	if err != nil {
 		return nil, err
 	}
 	if len(p.data) > 0 {
-		return nil, errMsgpack // as in Python, which calls it extra data
+		return nil, ErrMsgpack // as in Python, which calls it extra data
 	}
 	return v, nil
 }
@@ -81,7 +81,7 @@ type msgpackParser struct {
 // value reads what stands at depth.
 func (p *msgpackParser) value(depth int) (any, error) {
 	if p.left--; p.left < 0 || len(p.data) == 0 {
-		return nil, errMsgpack
+		return nil, ErrMsgpack
 	}
 	switch lead := p.data[0]; {
 	case lead == 0xC0: // nil
@@ -117,7 +117,7 @@ func (p *msgpackParser) value(depth int) (any, error) {
 	case msgp.MapType:
 		return p.object(depth)
 	default:
-		return nil, errMsgpack
+		return nil, ErrMsgpack
 	}
 }
 
@@ -125,7 +125,7 @@ func (p *msgpackParser) value(depth int) (any, error) {
 func read[T any](p *msgpackParser, readBytes func([]byte) (T, []byte, error)) (T, error) {
 	v, rest, err := readBytes(p.data)
 	if err != nil {
-		return v, errMsgpack
+		return v, ErrMsgpack
 	}
 	p.data = rest
 	return v, nil
@@ -134,7 +134,7 @@ func read[T any](p *msgpackParser, readBytes func([]byte) (T, []byte, error)) (T
 func (p *msgpackParser) list(depth int) (any, error) {
 	n, err := read(p, msgp.ReadArrayHeaderBytes)
 	if err != nil || depth > channellayer.MaxDepth || uint64(n) > uint64(len(p.data)) {
-		return nil, errMsgpack // each value takes at least a byte
+		return nil, ErrMsgpack // each value takes at least a byte
 	}
 	list := []any{}
 	for range n {
@@ -150,10 +150,10 @@ func (p *msgpackParser) list(depth int) (any, error) {
 func (p *msgpackParser) object(depth int) (any, error) {
 	n, err := read(p, msgp.ReadMapHeaderBytes)
 	if err != nil || depth > channellayer.MaxDepth || 2*uint64(n) > uint64(len(p.data)) {
-		return nil, errMsgpack
+		return nil, ErrMsgpack
 	}
 	if p.left -= mapCost; p.left < 0 {
-		return nil, errMsgpack
+		return nil, ErrMsgpack
 	}
 	m := map[string]any{}
 	for range n {
@@ -184,7 +184,7 @@ func (p *msgpackParser) key(depth int) (string, error) {
 	case bool, float64, nil:
 		return string(channellayer.AppendJSON(nil, v)), nil
 	default:
-		return "", errMsgpack
+		return "", ErrMsgpack
 	}
 }
 
@@ -207,10 +207,10 @@ func (p *msgpackParser) extension() (any, error) {
 	case lead == 0xC9 && len(rest) >= 4:
 		size, rest = uint64(binary.BigEndian.Uint32(rest)), rest[4:]
 	default:
-		return nil, errMsgpack
+		return nil, ErrMsgpack
 	}
 	if uint64(len(rest)) < 1+size {
-		return nil, errMsgpack
+		return nil, ErrMsgpack
 	}
 	kind, body := int8(rest[0]), rest[1:1+size]
 	p.data = rest[1+size:]

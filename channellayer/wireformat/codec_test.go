@@ -1,4 +1,4 @@
-package redislayer
+package wireformat
 
 import (
 	"bytes"
@@ -42,7 +42,7 @@ func captured() map[string]string {
 	}
 }
 
-func plainCodec() *codec { return &codec{format: Msgpack, prefixLength: 12, maxMessage: 1 << 20} }
+func plainCodec() *Codec { return &Codec{Format: Msgpack, PrefixLength: 12, MaxMessage: 1 << 20} }
 
 func TestOpenCaptured(t *testing.T) {
 	const name = "specific.facb620c87bf4e308a815a749f2ed485!d4e67d986f0d4f0a9807801dbe37f116"
@@ -60,7 +60,7 @@ func TestOpenCaptured(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			e, channels, err := plainCodec().open(unhex(t, captured()[tt.name]), time.Now())
+			e, channels, err := plainCodec().Open(unhex(t, captured()[tt.name]), time.Now())
 			if err != nil || !reflect.DeepEqual(e, tt.event) || !slices.Equal(channels, tt.channels) {
 				t.Errorf("open = %v for %q, %v, want %v for %q", e, channels, err, tt.event, tt.channels)
 			}
@@ -69,7 +69,7 @@ func TestOpenCaptured(t *testing.T) {
 }
 
 func TestEncodeAsPythonDoes(t *testing.T) {
-	b, err := plainCodec().encode(channellayer.Event{"type": "chat.message"})
+	b, err := plainCodec().Encode(channellayer.Event{"type": "chat.message"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,16 +78,16 @@ func TestEncodeAsPythonDoes(t *testing.T) {
 		got  []byte
 		want string
 	}{
-		{"a plain channel", b.plain(), "81a474797065ac636861742e6d657373616765"},
-		{"one channel", b.to("a!b"), "82a474797065ac636861742e6d657373616765b05f5f617367695f6368616e6e656c5f5fa3612162"},
-		{"a list of channels", b.toAll([]string{"a!b"}), "82a474797065ac636861742e6d657373616765b05f5f617367695f6368616e6e656c5f5f91a3612162"},
-		{"small integers", appendMsgpack(nil, []any{int64(0), int64(127), int64(128), int64(-32), int64(-33)}), "95007fcc80e0d0df"},
+		{"a plain channel", b.Plain(), "81a474797065ac636861742e6d657373616765"},
+		{"one channel", b.To("a!b"), "82a474797065ac636861742e6d657373616765b05f5f617367695f6368616e6e656c5f5fa3612162"},
+		{"a list of channels", b.ToAll([]string{"a!b"}), "82a474797065ac636861742e6d657373616765b05f5f617367695f6368616e6e656c5f5f91a3612162"},
+		{"small integers", AppendMsgpack(nil, []any{int64(0), int64(127), int64(128), int64(-32), int64(-33)}), "95007fcc80e0d0df"},
 		{
-			"large integers", appendMsgpack(nil, []any{int64(65535), int64(65536), int64(math.MaxInt64), int64(math.MinInt64)}),
+			"large integers", AppendMsgpack(nil, []any{int64(65535), int64(65536), int64(math.MaxInt64), int64(math.MinInt64)}),
 			"94cdffffce00010000cf7fffffffffffffffd38000000000000000",
 		},
-		{"floats are long", appendMsgpack(nil, 1.5), "cb3ff8000000000000"},
-		{"bytes are no string", appendMsgpack(nil, []byte("a")), "c40161"},
+		{"floats are long", AppendMsgpack(nil, 1.5), "cb3ff8000000000000"},
+		{"bytes are no string", AppendMsgpack(nil, []byte("a")), "c40161"},
 	}
 	for _, tt := range tests {
 		if got := hex.EncodeToString(tt.got); got != tt.want {
@@ -97,24 +97,24 @@ func TestEncodeAsPythonDoes(t *testing.T) {
 }
 
 func TestJSONSerializer(t *testing.T) {
-	c := &codec{format: JSON, prefixLength: 12, maxMessage: 1 << 20}
+	c := &Codec{Format: JSON, PrefixLength: 12, MaxMessage: 1 << 20}
 	message := append(unhex(t, "2aaf2aebfc408becdc350804"), `{"type": "chat.message", "text": "h\u00e9llo", "x": NaN}`...)
-	e, _, err := c.open(message, time.Now())
+	e, _, err := c.Open(message, time.Now())
 	if err != nil || e["text"] != "héllo" || !math.IsNaN(e["x"].(float64)) {
 		t.Errorf("open = %v, %v, want the event that json.dumps wrote", e, err)
 	}
-	b, err := c.encode(channellayer.Event{"type": "chat.message", "text": "héllo"})
+	b, err := c.Encode(channellayer.Event{"type": "chat.message", "text": "héllo"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	const wantJSON = `{"text": "h\u00e9llo", "type": "chat.message", "__asgi_channel__": ["a!b"]}`
-	if got := string(b.toAll([]string{"a!b"})); got != wantJSON {
+	if got := string(b.ToAll([]string{"a!b"})); got != wantJSON {
 		t.Errorf("encoded %s, want %s", got, wantJSON)
 	}
-	if got := string(b.plain()); got != `{"text": "h\u00e9llo", "type": "chat.message"}` {
+	if got := string(b.Plain()); got != `{"text": "h\u00e9llo", "type": "chat.message"}` {
 		t.Errorf("encoded %s for a plain channel", got)
 	}
-	if _, err := c.encode(channellayer.Event{"type": "x", "l": []any{map[string]any{"b": []byte("b")}}}); !errors.Is(err, channellayer.ErrInvalidEvent) {
+	if _, err := c.Encode(channellayer.Event{"type": "x", "l": []any{map[string]any{"b": []byte("b")}}}); !errors.Is(err, channellayer.ErrInvalidEvent) {
 		t.Errorf("bytes: got error %v, want ErrInvalidEvent", err)
 	}
 }
@@ -139,9 +139,9 @@ func TestParseMsgpack(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := parseMsgpack([]byte(tt.data))
+			got, err := ParseMsgpack([]byte(tt.data))
 			if err != nil || !reflect.DeepEqual(got, tt.want) {
-				t.Errorf("parseMsgpack = %#v, %v, want %#v", got, err, tt.want)
+				t.Errorf("ParseMsgpack = %#v, %v, want %#v", got, err, tt.want)
 			}
 		})
 	}
@@ -155,7 +155,7 @@ func TestParseMsgpack(t *testing.T) {
 		"too many maps in all":  "\xdd\x00\x01\x00\x00" + strings.Repeat("\x80", 1<<16),
 		"a length that is less": "\xa5four",
 	} {
-		if v, err := parseMsgpack([]byte(data)); err == nil {
+		if v, err := ParseMsgpack([]byte(data)); err == nil {
 			t.Errorf("%s: parsed as %.60v, want an error", name, v)
 		}
 	}
@@ -163,7 +163,7 @@ func TestParseMsgpack(t *testing.T) {
 
 func TestFernet(t *testing.T) {
 	made := time.Unix(1795356278, 0)
-	c, err := newCrypter([]string{"new-key-0123456789", "old-key"}, 70*time.Second)
+	c, err := NewCrypter([]string{"new-key-0123456789", "old-key"}, 70*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,12 +173,12 @@ func TestFernet(t *testing.T) {
 		t.Fatalf("the derived key is another one than channels_redis has")
 	}
 	plain := []byte("a message of some length")
-	token := c.encrypt(plain, made)
-	old, err := newCrypter([]string{"old-key", "new-key-0123456789"}, 0)
+	token := c.Encrypt(plain, made)
+	old, err := NewCrypter([]string{"old-key", "new-key-0123456789"}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	foreign, err := newCrypter([]string{"another"}, 0)
+	foreign, err := NewCrypter([]string{"another"}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestFernet(t *testing.T) {
 	changed[len(changed)/2] ^= 1
 	tests := []struct {
 		name    string
-		crypter *crypter
+		crypter *Crypter
 		token   []byte
 		at      time.Time
 		ok      bool
@@ -205,7 +205,7 @@ func TestFernet(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := tt.crypter.decrypt(tt.token, tt.at)
+			got, err := tt.crypter.Decrypt(tt.token, tt.at)
 			if (err == nil) != tt.ok || tt.ok && !bytes.Equal(got, plain) {
 				t.Errorf("decrypt = %q, %v, want success %v", got, err, tt.ok)
 			}
@@ -220,18 +220,18 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte("twelve bytes\x84\xa4type\xa1x\x01\x02\xa3bad\xa2\xff\xfe\xd6\xff\x00\x00\x00\x01\xc0"))
 	c := plainCodec()
 	f.Fuzz(func(t *testing.T, message []byte) {
-		e, _, err := c.open(message, time.Now())
+		e, _, err := c.Open(message, time.Now())
 		if err != nil {
 			return
 		}
 		if err := e.Check(); err != nil {
 			t.Errorf("open gave an event that no layer can carry: %v", err)
 		}
-		b, err := c.encode(e)
+		b, err := c.Encode(e)
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, _, err := c.open([]byte(c.seal(b.plain(), time.Now())), time.Now())
+		again, _, err := c.Open([]byte(c.Seal(b.Plain(), time.Now())), time.Now())
 		if err != nil {
 			t.Errorf("what was encoded is not read: %v", err)
 		}
@@ -244,9 +244,9 @@ func FuzzOpen(f *testing.F) {
 func FuzzOpenJSON(f *testing.F) {
 	f.Add([]byte(`twelve bytes{"type": "chat.message", "text": "h\u00e9llo", "x": [NaN, 1.5, null]}`))
 	f.Add([]byte(`twelve bytes{"type": "a", "__asgi_channel__": ["a!b", 1]}`))
-	c := &codec{format: JSON, prefixLength: 12, maxMessage: 1 << 20}
+	c := &Codec{Format: JSON, PrefixLength: 12, MaxMessage: 1 << 20}
 	f.Fuzz(func(t *testing.T, message []byte) {
-		e, _, err := c.open(message, time.Now())
+		e, _, err := c.Open(message, time.Now())
 		if err == nil && e.Check() != nil {
 			t.Errorf("open gave an event that no layer can carry")
 		}
@@ -254,16 +254,16 @@ func FuzzOpenJSON(f *testing.F) {
 }
 
 func FuzzFernet(f *testing.F) {
-	c, err := newCrypter([]string{"key", "old"}, time.Minute)
+	c, err := NewCrypter([]string{"key", "old"}, time.Minute)
 	if err != nil {
 		f.Fatal(err)
 	}
 	now := time.Unix(1795356278, 0)
-	f.Add(c.encrypt([]byte("plain"), now), []byte("plain"))
+	f.Add(c.Encrypt([]byte("plain"), now), []byte("plain"))
 	f.Add([]byte("gAAAAABrAvZ3"), []byte{})
 	f.Fuzz(func(t *testing.T, token, plain []byte) {
-		_, _ = c.decrypt(token, now) // returns
-		got, err := c.decrypt(c.encrypt(plain, now), now)
+		_, _ = c.Decrypt(token, now) // returns
+		got, err := c.Decrypt(c.Encrypt(plain, now), now)
 		if err != nil || !bytes.Equal(got, plain) {
 			t.Errorf("decrypt(encrypt) = %q, %v, want what was encrypted", got, err)
 		}
