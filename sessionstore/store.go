@@ -16,6 +16,7 @@ type Store struct {
 	// Set at birth, never changed.
 	cfg       Config
 	db        database
+	engine    engine
 	codec     djangocompat.SessionCodec
 	expiry    djangocompat.ExpirySettings
 	metrics   *metrics
@@ -101,6 +102,7 @@ func newStore(cfg Config, db database) *Store {
 		asked:     make(chan struct{}, 1),
 	}
 	s.metrics = newMetrics(s)
+	s.engine = dbEngine{s}
 	s.sessions = newBatcher(cfg, s.workers, s.fetchSessions)
 	s.users = newBatcher(cfg, s.workers, s.fetchUsers)
 	return s
