@@ -6,6 +6,9 @@ import "time"
 // time moves it.
 type clock struct{ start time.Time }
 
+// ticksInSecond is how many ticks a second has.
+const ticksInSecond = 1000
+
 // newClock starts a clock.
 func newClock() clock { return clock{time.Now()} }
 

@@ -17,6 +17,9 @@ type Config struct {
 	// MaxFragments is how many frames one message may come in; more close the connection with 1008.
 	// Default: 1024.
 	MaxFragments int
+	// MaxControlFrames is how many pings and pongs a client may send in a second; more close the connection
+	// with 1008. Default: 1000.
+	MaxControlFrames int
 	// MaxHead is the size in bytes of the largest request head, MaxHeaders the number of its fields; more
 	// are answered with 431. Defaults: 16 KiB, 100.
 	MaxHead    int
@@ -79,6 +82,7 @@ func (c Config) withDefaults() Config {
 	}
 	fill(&c.MaxMessage, 1<<20)
 	fill(&c.MaxFragments, 1024)
+	fill(&c.MaxControlFrames, 1000)
 	fill(&c.MaxHead, 16<<10)
 	fill(&c.MaxHeaders, 100)
 	last(&c.HandshakeTimeout, 5*time.Second)

@@ -60,6 +60,7 @@ type conn struct {
 	heard    int64     // the tick at which the peer was last heard
 	due      int64     // the tick at which the timer looks again
 	step     int64     // where in the loop's wheel that stands
+	controls uint32    // how many control frames have come in that tick's second
 	pinged   bool      // since then a ping was sent
 	deaf     bool      // nothing that comes is looked at any more
 	hungUp   bool      // the peer has ended its side

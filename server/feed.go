@@ -1,6 +1,8 @@
 package server
 
 import (
+	"unicode/utf8"
+
 	"github.com/belleville/belleville/consumers"
 	"github.com/gobwas/ws"
 )
@@ -11,7 +13,8 @@ const maxEarly = 64 << 10
 // feed takes bytes that the peer sent, on the owner's goroutine. It keeps none of data, and may change it.
 // It reports whether the owner should read on.
 func (c *conn) feed(data []byte) (more bool) {
-	c.heard, c.pinged = c.server.clock.now(), false
+	c.hear(c.server.clock.now())
+	c.pinged = false
 	switch p, _ := c.current(); p {
 	case reading:
 		return c.feedHead(data)
@@ -24,6 +27,14 @@ func (c *conn) feed(data []byte) (more bool) {
 		}
 	}
 	return true // nobody listens any more
+}
+
+// hear notes when the peer was last heard. What is counted by the second begins anew with each.
+func (c *conn) hear(now int64) {
+	if now/ticksInSecond != c.heard/ticksInSecond {
+		c.controls = 0
+	}
+	c.heard = now
 }
 
 // keep stores bytes until they can be looked at.
@@ -99,6 +110,9 @@ func (c *conn) feedFrames(data []byte) (more bool) {
 			c.leave(data)
 			return false
 		}
+		if c.in != nil && p == closing {
+			c.in.mute()
+		}
 		used, err := c.frame(data)
 		if err != nil {
 			c.in = nil
@@ -120,29 +134,69 @@ func (c *conn) feedFrames(data []byte) (more bool) {
 	return true
 }
 
-// frame takes one frame from the beginning of data and returns its length, 0 while it is not whole.
+// frame takes one frame from the beginning of data, or as much of a data frame's payload as has come. It returns
+// how much it took, 0 while it needs more.
 func (c *conn) frame(data []byte) (used int, _ *frameError) {
-	h, size, err := parseHeader(data)
-	if err != nil {
-		return 0, asFrameError(err)
+	if c.in != nil && c.in.left > 0 {
+		return c.more(data)
 	}
-	if size == 0 {
-		return 0, nil
+	h, size, err := parseHeader(data)
+	if err != nil || size == 0 {
+		return 0, err
+	}
+	if h.OpCode.IsControl() {
+		return c.control(h, data[size:], size)
 	}
 	limits := &c.server.cfg
-	if room := int64(limits.MaxMessage - c.assembled()); !h.OpCode.IsControl() && h.Length > room {
+	if h.Length > int64(limits.MaxMessage-c.assembled()) {
 		return 0, errTooLarge
 	}
-	if int64(len(data)-size) < h.Length {
-		return 0, nil
+	if c.in != nil {
+		if err := c.in.check(h, limits); err != nil {
+			return 0, err
+		}
+	} else if h.OpCode == ws.OpContinuation {
+		return 0, errProtocol
 	}
-	used = size + int(h.Length)
-	payload := data[size:used]
-	if h.OpCode.IsControl() {
-		ws.Cipher(payload, h.Mask, 0)
-		return used, asFrameError(c.control(h.OpCode, payload))
+	if h.Fin && h.OpCode != ws.OpContinuation && int64(len(data)-size) >= h.Length {
+		used = size + int(h.Length)
+		return used, c.single(h, data[size:used])
 	}
-	return used, asFrameError(c.data(h, payload))
+	if c.in == nil {
+		c.in = new(incoming)
+	}
+	if c.in.fragments == 0 {
+		c.in.since = c.heard
+	}
+	c.in.begin(h)
+	used, err = c.more(data[size:])
+	return size + used, err
+}
+
+// single takes a message that came whole and in one frame, as most do.
+func (c *conn) single(h ws.Header, payload []byte) *frameError {
+	ws.Cipher(payload, h.Mask, 0)
+	m := consumers.Message{Kind: kindOf(h.OpCode)}
+	if m.Kind == consumers.Text && !utf8.Valid(payload) {
+		return errNotUTF8
+	}
+	m.Data = append(make([]byte, 0, len(payload)), payload...)
+	c.deliver(m)
+	return nil
+}
+
+// more takes what has come of a data frame's payload.
+func (c *conn) more(data []byte) (used int, _ *frameError) {
+	used, err := c.in.take(data)
+	if err != nil || !c.in.whole() {
+		return used, err
+	}
+	m, err := c.in.message()
+	if err != nil {
+		return used, err
+	}
+	c.deliver(m)
+	return used, nil
 }
 
 // assembled returns how many bytes of an unfinished message there are.
@@ -151,30 +205,6 @@ func (c *conn) assembled() int {
 		return 0
 	}
 	return len(c.in.payload)
-}
-
-// asFrameError returns err as what it always is here.
-func asFrameError(err error) *frameError {
-	if err == nil {
-		return nil
-	}
-	return err.(*frameError)
-}
-
-// data takes a frame that carries a message or a part of one.
-func (c *conn) data(h ws.Header, payload []byte) error {
-	if c.in == nil {
-		c.in = new(incoming)
-	}
-	if c.in.fragments == 0 {
-		c.in.since = c.heard
-	}
-	m, whole, err := c.in.add(h, payload, &c.server.cfg)
-	if err != nil || !whole {
-		return err
-	}
-	c.deliver(m)
-	return nil
 }
 
 // deliver hands a message to the consumer.
@@ -197,17 +227,26 @@ func (c *conn) deliver(m consumers.Message) {
 	}
 }
 
-// control takes a control frame. RFC 6455 §5.5.
-func (c *conn) control(op ws.OpCode, payload []byte) error {
-	switch op {
-	case ws.OpPing:
-		c.pong(payload)
-	case ws.OpClose:
-		code, err := closeCode(payload)
-		if err != nil {
-			return err
-		}
-		c.peerClosed(code)
+// control takes a control frame, once it is whole. RFC 6455 §5.5.
+func (c *conn) control(h ws.Header, data []byte, size int) (used int, _ *frameError) {
+	if int64(len(data)) < h.Length {
+		return 0, nil
 	}
-	return nil
+	payload := data[:h.Length]
+	ws.Cipher(payload, h.Mask, 0)
+	used = size + len(payload)
+	if h.OpCode == ws.OpClose {
+		code, err := closeCode(payload)
+		if err == nil {
+			c.peerClosed(code)
+		}
+		return used, err
+	}
+	if c.controls++; int(c.controls) > c.server.cfg.MaxControlFrames {
+		return used, errControls
+	}
+	if h.OpCode == ws.OpPing {
+		c.pong(payload)
+	}
+	return used, nil
 }

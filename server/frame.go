@@ -22,24 +22,29 @@ var (
 	errTooLarge  = &frameError{consumers.CloseTooBig, "too_large"}
 	errFragments = &frameError{consumers.ClosePolicyViolation, "fragments"}
 	errNotUTF8   = &frameError{consumers.CloseInvalidPayload, "utf8"}
+	errControls  = &frameError{consumers.ClosePolicyViolation, "control_frames"}
 )
 
 // maxControl is the largest payload of a control frame. RFC 6455 §5.5.
 const maxControl = 125
 
 // parseHeader reads the header of a client's frame from memory. It returns how long it is, 0 while it has
-// not come whole. Nothing that it declares has been believed yet. RFC 6455 §5.2.
-func parseHeader(data []byte) (h ws.Header, size int, err error) {
-	if len(data) < 2 {
+// not come whole; what is wrong with the bytes that have come is told at once. Nothing that the header declares has
+// been believed yet. RFC 6455 §5.2.
+func parseHeader(data []byte) (h ws.Header, size int, err *frameError) {
+	if len(data) == 0 {
 		return h, 0, nil
 	}
 	h.Fin = data[0]&0x80 != 0
 	h.Rsv = data[0] >> 4 & 7
 	h.OpCode = ws.OpCode(data[0] & 0x0f)
+	if err := checkFirst(h); err != nil || len(data) < 2 {
+		return h, 0, err
+	}
 	h.Masked = data[1]&0x80 != 0
 	short := data[1] & 0x7f
-	if err := checkHeader(h, short); err != nil {
-		return h, 0, err
+	if !h.Masked || h.OpCode.IsControl() && short > maxControl {
+		return h, 0, errProtocol
 	}
 	size = 2
 	switch short {
@@ -48,29 +53,27 @@ func parseHeader(data []byte) (h ws.Header, size int, err error) {
 	case 127:
 		size += 8
 	}
-	if len(data) < size+len(h.Mask) {
+	if len(data) < size {
 		return h, 0, nil
 	}
-	if h.Length, err = length(short, data[2:size]); err != nil {
+	if h.Length, err = length(short, data[2:size]); err != nil || len(data) < size+len(h.Mask) {
 		return h, 0, err
 	}
 	copy(h.Mask[:], data[size:])
 	return h, size + len(h.Mask), nil
 }
 
-// checkHeader refuses what no client may send.
-func checkHeader(h ws.Header, short byte) error {
+// checkFirst refuses a first byte that no client may send.
+func checkFirst(h ws.Header) *frameError {
 	switch {
-	case h.Rsv != 0, !h.Masked, h.OpCode.IsReserved():
-		return errProtocol
-	case h.OpCode.IsControl() && (!h.Fin || short > maxControl):
+	case h.Rsv != 0, h.OpCode.IsReserved(), h.OpCode.IsControl() && !h.Fin:
 		return errProtocol
 	}
 	return nil
 }
 
 // length returns a payload's length, which must be written in the shortest form.
-func length(short byte, extended []byte) (int64, error) {
+func length(short byte, extended []byte) (int64, *frameError) {
 	switch short {
 	case 126:
 		n := binary.BigEndian.Uint16(extended)
@@ -88,52 +91,8 @@ func length(short byte, extended []byte) (int64, error) {
 	return int64(short), nil
 }
 
-// incoming is what a connection has of a message that has not come whole. It exists only meanwhile.
-type incoming struct {
-	tail      []byte // bytes that have not been looked at, or of a frame that is not whole
-	kind      consumers.Kind
-	payload   []byte // of the fragments so far
-	fragments int    // how many there were; 0 means that no message has begun
-	since     int64  // the tick at which the message began
-}
-
-// empty reports whether nothing is left.
-func (in *incoming) empty() bool { return len(in.tail) == 0 && in.fragments == 0 }
-
-// add takes a data frame, whose payload it may change. It returns the message that is now whole, if any.
-func (in *incoming) add(h ws.Header, payload []byte, limits *Config) (consumers.Message, bool, error) {
-	none := consumers.Message{}
-	if (h.OpCode == ws.OpContinuation) != (in.fragments > 0) {
-		return none, false, errProtocol
-	}
-	switch h.OpCode {
-	case ws.OpText:
-		in.kind = consumers.Text
-	case ws.OpBinary:
-		in.kind = consumers.Binary
-	}
-	in.fragments++
-	if in.fragments > limits.MaxFragments {
-		return none, false, errFragments
-	}
-	ws.Cipher(payload, h.Mask, 0)
-	in.payload = append(in.payload, payload...)
-	if !h.Fin {
-		return none, false, nil
-	}
-	m := consumers.Message{Kind: in.kind, Data: in.payload}
-	in.payload, in.fragments = nil, 0
-	if m.Kind == consumers.Text && !utf8.Valid(m.Data) {
-		return none, false, errNotUTF8
-	}
-	if m.Data == nil {
-		m.Data = []byte{}
-	}
-	return m, true, nil
-}
-
 // closeCode reads the payload of a close frame, which is unmasked. RFC 6455 §5.5.1, §7.4.
-func closeCode(payload []byte) (consumers.CloseCode, error) {
+func closeCode(payload []byte) (consumers.CloseCode, *frameError) {
 	switch {
 	case len(payload) == 0:
 		return consumers.CloseNoStatus, nil
