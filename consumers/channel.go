@@ -5,24 +5,38 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/djangocompat"
 )
 
 // channel is a consumer's place on the channel layer. The name is asked for when it is first needed, since
 // most connections are in groups or nowhere, and nobody can send to a name that was never told.
 type channel struct {
 	// Set at birth, never changed.
-	scope    *Scope
 	receiver channellayer.Receiver
+
+	scope atomic.Pointer[Scope] // another one when the visitor is somebody else
 
 	mu     sync.Mutex // guards the fields below
 	name   string
 	closed bool
 }
 
-// Scope says who is connected, and where.
-func (ch *channel) Scope() *Scope { return ch.scope }
+// Scope says who is connected, and where. Once the visitor has been logged out or has become another user, it
+// returns another Scope.
+func (ch *channel) Scope() *Scope { return ch.scope.Load() }
+
+// layer returns the site's channel layer, or nil.
+func (ch *channel) layer() channellayer.Layer { return ch.Scope().Layer }
+
+// recognise replaces what is known of the visitor.
+func (ch *channel) recognise(session *djangocompat.Session, user *djangocompat.User) {
+	s := ch.Scope().Clone()
+	s.Session, s.User = session, user
+	ch.scope.Store(s)
+}
 
 // ChannelName returns the consumer's own channel name, to which anyone on the layer may send, or "" where
 // there is no layer. Python: self.channel_name.
@@ -33,19 +47,19 @@ func (ch *channel) ChannelName() string {
 
 // open returns the channel's name, opening it on the layer the first time.
 func (ch *channel) open(ctx context.Context) (string, error) {
-	if ch.scope.Layer == nil {
+	if ch.layer() == nil {
 		return "", ErrNoLayer
 	}
 	if name, err := ch.opened(); name != "" || err != nil {
 		return name, err
 	}
-	name, err := ch.scope.Layer.NewChannel(ctx, ch.receiver)
+	name, err := ch.layer().NewChannel(ctx, ch.receiver)
 	if err != nil {
 		return "", fmt.Errorf("open channel: %w", err)
 	}
 	kept, err := ch.keep(name)
 	if kept != name {
-		ch.scope.Layer.CloseChannel(name) // another one was opened meanwhile, or none is wanted any more
+		ch.layer().CloseChannel(name) // another one was opened meanwhile, or none is wanted any more
 	}
 	return kept, err
 }
@@ -80,7 +94,7 @@ func (ch *channel) leave() {
 	ch.closed = true
 	ch.mu.Unlock()
 	if name != "" {
-		ch.scope.Layer.CloseChannel(name)
+		ch.layer().CloseChannel(name)
 	}
 }
 
@@ -103,7 +117,7 @@ func (ch *channel) inGroup(
 	if err != nil {
 		return err
 	}
-	err = do(ch.scope.Layer, ctx, group, name)
+	err = do(ch.layer(), ctx, group, name)
 	if _, gone := ch.opened(); gone != nil && errors.Is(err, channellayer.ErrNoChannel) {
 		return gone // it was left meanwhile
 	}
@@ -117,7 +131,7 @@ func (ch *channel) GroupSend(ctx context.Context, group string, e Event) error {
 	if err != nil {
 		return err
 	}
-	return ch.scope.Layer.GroupSend(ctx, group, ev)
+	return ch.layer().GroupSend(ctx, group, ev)
 }
 
 // SendTo sends an event to one channel. Python: channel_layer.send.
@@ -126,12 +140,12 @@ func (ch *channel) SendTo(ctx context.Context, channel string, e Event) error {
 	if err != nil {
 		return err
 	}
-	return ch.scope.Layer.Send(ctx, channel, ev)
+	return ch.layer().Send(ctx, channel, ev)
 }
 
 // event returns e as the layer carries it.
 func (ch *channel) event(e Event) (channellayer.Event, error) {
-	if ch.scope.Layer == nil {
+	if ch.layer() == nil {
 		return nil, ErrNoLayer
 	}
 	return channellayer.NewEvent(e.EventType(), e)

@@ -27,7 +27,7 @@ func (s *Socket) connect() {
 		s.note(connected)
 		err = guard(func() error { return s.consumer.Connect(&s.life, &s.conn) })
 	}
-	s.conn.scope.forget()
+	s.conn.Scope().forget()
 	s.mu.Lock()
 	wasAnswered, decided := s.state&answered != 0, s.state&(answered|later) != 0
 	s.mu.Unlock()
@@ -68,6 +68,8 @@ func (s *Socket) run() {
 		switch {
 		case !ok:
 			return
+		case w.news != nil:
+			s.hear(w.news)
 		case w.code != 0:
 			s.disconnect(w.code)
 			return
@@ -208,6 +210,14 @@ func (s *Socket) disconnect(code CloseCode) {
 	s.conn.leave()
 	if returned != nil {
 		<-returned
+	}
+	s.ended()
+}
+
+// ended tells whom it concerns that the consumer is through.
+func (s *Socket) ended() {
+	if s.watch != nil {
+		s.watch.Ended()
 	}
 	s.transport.Ended()
 }

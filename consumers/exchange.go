@@ -38,7 +38,8 @@ type serving struct {
 func newExchange(s *Scope, consumer HTTPConsumer, hs *handlers) *Exchange {
 	return &Exchange{scope: s, serve: func(w http.ResponseWriter, r *http.Request) {
 		c := &HTTPConn{writer: w, request: r, wakeups: make(chan struct{}, 1)}
-		c.scope, c.receiver = s, c
+		c.receiver = c
+		c.scope.Store(s)
 		(&serving{c, consumer, hs}).serve(r.Context())
 	}}
 }
@@ -161,7 +162,7 @@ func (sv *serving) disconnect(ctx context.Context) {
 
 // report tells the server's Reporter.
 func (sv *serving) report(err error) {
-	if r, ok := sv.conn.scope.Value(ReporterKey{}).(Reporter); ok {
+	if r, ok := sv.conn.Scope().Value(ReporterKey{}).(Reporter); ok {
 		r.Report(err)
 	}
 }

@@ -50,6 +50,7 @@ func Handler(h http.Handler) Application {
 type Exchange struct {
 	scope *Scope
 	serve http.HandlerFunc
+	login *login // nil where nobody watches it
 }
 
 // instance implements Instance.
@@ -57,5 +58,10 @@ func (*Exchange) instance() {}
 
 // ServeHTTP implements http.Handler.
 func (e *Exchange) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	e.serve(w, r.WithContext(ContextWithScope(r.Context(), e.scope)))
+	ctx := ContextWithScope(r.Context(), e.scope)
+	if e.login != nil {
+		ctx = context.WithValue(ctx, loginKey{}, e.login)
+		defer e.login.watch.Ended()
+	}
+	e.serve(w, r.WithContext(ctx))
 }

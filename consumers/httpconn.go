@@ -168,8 +168,10 @@ var errDraining = &Denial{Status: http.StatusServiceUnavailable, Header: http.He
 func (c *HTTPConn) next(ctx context.Context, keepAlive <-chan time.Time) (*channellayer.Delivery, error) {
 	for !c.finished {
 		select {
-		case <-c.scope.Draining:
+		case <-c.Scope().Draining:
 			return nil, c.drain()
+		case <-SessionEnds(ctx):
+			return nil, c.expel()
 		default:
 		}
 		if d := c.waiting(); d != nil {
@@ -184,13 +186,26 @@ func (c *HTTPConn) next(ctx context.Context, keepAlive <-chan time.Time) (*chann
 		case <-c.late:
 			c.SendHeaders(c.lateStatus, nil)
 			c.finished = true
-		case <-c.scope.Draining:
+		case <-c.Scope().Draining:
 			return nil, c.drain()
+		case <-SessionEnds(ctx):
+			return nil, c.expel()
 		case <-ctx.Done():
 			return nil, ErrClosed
 		}
 	}
 	return nil, nil
+}
+
+// errLoggedOut ends a response because its visitor is not logged in any more.
+var errLoggedOut = &Denial{Status: http.StatusUnauthorized}
+
+// expel says how a response ends whose visitor is logged out: a stream just ends.
+func (c *HTTPConn) expel() error {
+	if c.begun {
+		return ErrClosed
+	}
+	return errLoggedOut
 }
 
 // drain says how a response ends whose server wants to go: a stream just ends.

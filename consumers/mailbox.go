@@ -18,6 +18,7 @@ const (
 type mailbox struct {
 	messages queue[Message]
 	bytes    int // in messages
+	news     *news
 	events   queue[*channellayer.Delivery]
 	overdue  *time.Timer // runs while the connection is gone and its consumer still busy
 }
@@ -53,13 +54,14 @@ func (s *Socket) dropLocked() (resume bool) {
 	}
 	b.messages.reset()
 	b.events.reset()
-	b.bytes, b.overdue = 0, nil
+	b.bytes, b.overdue, b.news = 0, nil, nil
 	s.app.boxes.Put(b)
 	return resume
 }
 
 // work is one thing that a mailbox held.
 type work struct {
+	news    *news
 	message Message
 	event   *channellayer.Delivery
 	code    CloseCode
@@ -79,6 +81,8 @@ func (s *Socket) next() (work, bool) {
 	switch {
 	case s.state&through != 0:
 		return w, false
+	case b != nil && b.news != nil && s.code == 0:
+		w.news, b.news = b.news, nil
 	case b != nil && b.messages.len() > 0:
 		w.message = b.messages.pop()
 		b.bytes -= len(w.message.Data)

@@ -62,7 +62,7 @@ func (s *Socket) acceptLater() {
 // send queues a message for the client.
 func (s *Socket) send(m Message) error {
 	s.mu.Lock()
-	open := s.state&(accepted|closing) == accepted && s.code == 0
+	open := s.state&(accepted|closing|barred) == accepted && s.code == 0
 	s.mu.Unlock()
 	if !open {
 		return ErrClosed

@@ -33,7 +33,8 @@ func New[C Consumer](newConsumer func() C, events ...*EventHandler) Application 
 func (a *webSocketApp) Open(_ context.Context, s *Scope) (Instance, error) {
 	s.complete()
 	sock := &Socket{app: a, consumer: a.make()}
-	sock.conn.scope, sock.conn.socket, sock.conn.receiver = s, sock, (*inlet)(sock)
+	sock.conn.socket, sock.conn.receiver = sock, (*inlet)(sock)
+	sock.conn.scope.Store(s)
 	return sock, nil
 }
 
@@ -47,6 +48,7 @@ type Socket struct {
 	app      *webSocketApp
 	consumer Consumer
 	conn     Conn
+	watch    Watch // nil where nobody does
 
 	// Set by Start, before anyone else sees it.
 	transport Transport
@@ -74,6 +76,7 @@ const (
 	closing                     // Close was called: nothing is dispatched any more but Disconnect
 	paused                      // Message reported false, Resume is owed
 	through                     // Disconnect has begun: nothing more is dispatched
+	barred                      // the visitor was logged out, and the consumer has not said what of that
 )
 
 // instance implements Instance.
@@ -94,7 +97,7 @@ func (s *Socket) Start(ctx context.Context, t Transport) {
 	}
 	s.mu.Unlock()
 	if gone {
-		t.Ended()
+		s.ended()
 		return
 	}
 	s.connect()
@@ -181,7 +184,7 @@ func (in *inlet) Receive(d *channellayer.Delivery, capacity int) bool {
 	case s.state&(closing|through) != 0:
 		s.mu.Unlock()
 		return true // it is leaving its groups soon
-	case h != nil && h.render != nil && s.state&accepted != 0 && s.claimLocked():
+	case h != nil && h.render != nil && s.state&(accepted|barred) == accepted && s.claimLocked():
 		s.mu.Unlock()
 		s.render(h, d)
 		if !s.idle() {

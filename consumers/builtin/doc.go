@@ -1,7 +1,7 @@
 // Package builtin has the consumers that need no Go: a configuration names them and says how they work.
 //
 // Start with [Relay], the chat of the Channels tutorial without code; [Echo] and [WhoAmI] show that a
-// connection, and a login, work. [AllowSQL] lets the site's database decide who may connect.
+// connection, and a login, work. [Bridge] leaves the logic to workers in Python. [AllowSQL] lets the site's database decide who may connect.
 //
 // Names in braces stand for values of the connection, in groups as in "chat_{room}" and in queries:
 //

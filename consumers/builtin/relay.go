@@ -213,15 +213,19 @@ type webSocketClose struct {
 // EventType implements consumers.Event.
 func (webSocketClose) EventType() string { return "websocket.close" }
 
-// closeAsTold closes the connection, with 1000 where no code is given.
-func (r *relay) closeAsTold(_ context.Context, c *consumers.Conn, e webSocketClose) error {
-	code := consumers.CloseNormal
-	if e.Code != nil {
-		code = consumers.CloseInternalError
-		if asked := consumers.CloseCode(*e.Code); int64(asked) == *e.Code && asked.Sendable() {
-			code = asked
-		}
+// code returns the code to close with: 1000 where none is given, 1011 for one that no frame may carry.
+func (e webSocketClose) code() consumers.CloseCode {
+	if e.Code == nil {
+		return consumers.CloseNormal
 	}
+	if asked := consumers.CloseCode(*e.Code); int64(asked) == *e.Code && asked.Sendable() {
+		return asked
+	}
+	return consumers.CloseInternalError
+}
+
+// closeAsTold closes the connection.
+func (r *relay) closeAsTold(_ context.Context, c *consumers.Conn, e webSocketClose) error {
 	r.closed = true
-	return c.Close(code, e.Reason)
+	return c.Close(e.code(), e.Reason)
 }

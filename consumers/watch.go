@@ -1,0 +1,163 @@
+package consumers
+
+import (
+	"context"
+
+	"github.com/belleville/belleville/djangocompat"
+)
+
+// Watched is an Instance whose visitor may be logged out, or become another user, while it runs. Its methods
+// may be called concurrently, and none of them waits for the consumer.
+type Watched interface {
+	Instance
+
+	// Watch makes w know when the consumer is through. It is called once, before the server has the Instance.
+	Watch(w Watch)
+
+	// SessionEnded says that the visitor is not logged in any more. A consumer that is a [SessionEnder] is
+	// asked what it makes of that; any other is closed at once with 4401, and nothing more is sent to it. An
+	// HTTP response that is still open is finished, with 401 where it has not begun.
+	SessionEnded(cause EndCause)
+
+	// UserChanged gives the consumer what is now known of its visitor, and tells it if it is a [UserWatcher].
+	// A consumer that is not, and whose user is now somebody else, is treated as if its session had ended.
+	UserChanged(s *djangocompat.Session, u *djangocompat.User)
+
+	// Close closes the connection as [Conn.Close] does: an operator wants it.
+	Close(code CloseCode, reason string) error
+}
+
+// A Watch is told, once, when the consumer that it watches is through.
+type Watch interface{ Ended() }
+
+// A SessionEnder is a Consumer that decides what happens when its visitor is logged out while it runs. Until
+// it has decided nothing is sent to the client. Where it returns nil without having closed the connection, the
+// connection goes on as that of AnonymousUser, whom Scope then has.
+type SessionEnder interface {
+	OnSessionEnded(ctx context.Context, c *Conn, cause EndCause) error
+}
+
+// A UserWatcher is a Consumer that wants to know when what Scope says of its visitor has changed: a session that
+// was logged in, a user who was renamed, another user.
+type UserWatcher interface {
+	OnUserChanged(ctx context.Context, c *Conn, before *djangocompat.User) error
+}
+
+// An EndCause says why a session is no login any more.
+type EndCause uint8
+
+// The causes.
+const (
+	EndedByLogout   EndCause = iota // the session is gone, or nobody is logged in with it
+	EndedByExpiry                   // its time is over
+	EndedByPassword                 // the user's password has changed, or the site's key
+	EndedInactive                   // the user may not log in any more
+	EndedNoUser                     // the user was deleted
+	EndedByOther                    // somebody else is logged in with the session now
+)
+
+var causeNames = [...]string{
+	EndedByLogout: "logout", EndedByExpiry: "expiry", EndedByPassword: "password", EndedInactive: "inactive",
+	EndedNoUser: "no_user", EndedByOther: "other_user",
+}
+
+// String returns the cause as a word.
+func (c EndCause) String() string {
+	if int(c) < len(causeNames) {
+		return causeNames[c]
+	}
+	return "unknown"
+}
+
+// sessionEnded is what a client is told in its close frame.
+const sessionEnded = "session ended"
+
+// news is what a consumer is to be told of its visitor before anything else.
+type news struct {
+	ended   bool
+	cause   EndCause
+	session *djangocompat.Session
+	user    *djangocompat.User
+}
+
+// Watch implements Watched.
+func (s *Socket) Watch(w Watch) { s.watch = w }
+
+// Close implements Watched.
+func (s *Socket) Close(code CloseCode, reason string) error {
+	s.mu.Lock()
+	before := s.state&started == 0
+	s.mu.Unlock()
+	if before {
+		return ErrClosed // the server does not have it yet; who asks then comes too early
+	}
+	return s.close(code, reason)
+}
+
+// SessionEnded implements Watched.
+func (s *Socket) SessionEnded(cause EndCause) {
+	_, asked := s.own().(SessionEnder)
+	s.mu.Lock()
+	begun := s.state&started != 0
+	if s.state&(closing|through) != 0 {
+		s.mu.Unlock()
+		return
+	}
+	s.state |= barred
+	s.mu.Unlock()
+	if begun && !asked {
+		_ = s.close(CloseSessionEnded, sessionEnded) // the client may be gone already
+		return
+	}
+	s.tell(&news{ended: true, cause: cause})
+}
+
+// UserChanged implements Watched.
+func (s *Socket) UserChanged(session *djangocompat.Session, user *djangocompat.User) {
+	before := s.conn.Scope().User
+	if _, asked := s.own().(UserWatcher); !asked && before.IsAuthenticated() && before.PK != user.PK {
+		s.SessionEnded(EndedByOther)
+		return
+	}
+	s.tell(&news{session: session, user: user})
+}
+
+// tell leaves news for the consumer. They come before whatever waits already, and newer ones replace them.
+func (s *Socket) tell(n *news) {
+	s.mu.Lock()
+	if s.state&(closing|through) != 0 || s.code != 0 {
+		s.mu.Unlock()
+		return
+	}
+	b := s.boxLocked()
+	if b.news == nil || !b.news.ended {
+		b.news = n
+	}
+	start := s.claimLocked()
+	s.mu.Unlock()
+	if start {
+		go s.run()
+	}
+}
+
+// hear tells the consumer the news of its visitor.
+func (s *Socket) hear(n *news) {
+	if !n.ended {
+		before := s.conn.Scope().User
+		s.conn.recognise(n.session, n.user)
+		if w, ok := s.own().(UserWatcher); ok {
+			s.check(guard(func() error { return w.OnUserChanged(&s.life, &s.conn, before) }))
+		}
+		return
+	}
+	ender, ok := s.own().(SessionEnder)
+	if !ok {
+		_ = s.close(CloseSessionEnded, sessionEnded) // the client may be gone already
+		return
+	}
+	s.conn.recognise(new(djangocompat.Session), anonymous)
+	s.mu.Lock()
+	s.state &^= barred
+	s.mu.Unlock()
+	s.check(guard(func() error { return ender.OnSessionEnded(&s.life, &s.conn, n.cause) }))
+}
