@@ -51,6 +51,8 @@ type Config struct {
 	SessionTable string
 	// Users is the table of the user model.
 	Users UserTable
+	// Tokens says what tokens are looked up in. Default: nothing.
+	Tokens TokenTables
 
 	// Salt is that of the session data; see djangocompat.SessionCodec.
 	Salt string
@@ -182,7 +184,7 @@ func (c Config) check() error {
 			return fmt.Errorf("sessionstore: %s is negative", setting)
 		}
 	}
-	return errors.Join(checkName("schema", orDefault(c.Schema, "public")), checkName("session_table", c.SessionTable), c.Users.check())
+	return errors.Join(checkName("schema", orDefault(c.Schema, "public")), checkName("session_table", c.SessionTable), c.Users.check(), c.Tokens.check())
 }
 
 func (u UserTable) check() error {

@@ -27,6 +27,7 @@ type Store struct {
 	hashing   chan struct{} // holds one token for each password that is being hashed
 	decoy     string        // an encoded password that nobody has
 	stop      context.CancelFunc
+	tokens    tokenLookups
 	workers   *sync.WaitGroup
 
 	// Shared with whoever looks something up.
@@ -105,6 +106,7 @@ func newStore(cfg Config, db database) *Store {
 	s.engine = dbEngine{s}
 	s.sessions = newBatcher(cfg, s.workers, s.fetchSessions)
 	s.users = newBatcher(cfg, s.workers, s.fetchUsers)
+	s.tokens = newTokenLookups(cfg, s)
 	return s
 }
 
@@ -113,6 +115,7 @@ func (s *Store) Close() {
 	s.stop()
 	s.sessions.close()
 	s.users.close()
+	s.tokens.close()
 	s.workers.Wait()
 	s.db.close()
 	s.metrics.unregister(s.cfg.Registerer)

@@ -29,6 +29,8 @@ type tables struct {
 	readSession string // SELECT … FROM … WHERE
 	readUser    string // SELECT … FROM … WHERE
 	lastLogin   string // quoted; "" if there is none
+
+	tokens tokenTables
 }
 
 // condition is a column that must have a value.
@@ -58,6 +60,9 @@ func resolve(ctx context.Context, db database, cfg Config) (*tables, error) {
 		return nil, err
 	}
 	t.prepare(cfg.MaxSessionSize)
+	if err := t.resolveTokens(ctx, db, cfg.Tokens, users, cfg.Users.Table); err != nil {
+		return nil, err
+	}
 	return t, t.tryOut(ctx, db)
 }
 
