@@ -18,7 +18,7 @@ var (
 	// broken timestamp.
 	ErrMalformed = errors.New("djangocompat: malformed signed value")
 
-	// ErrPickled means that a rightly signed session is a pickle, which this package does not read.
+	// ErrPickled means that a rightly signed session is a pickle, where the site's serializer is JSON.
 	ErrPickled = errors.New("djangocompat: session is a pickle")
 
 	// ErrSessionGone means that a session that was to be updated has been deleted meanwhile.

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/belleville/belleville/pickle"
 )
 
 // ErrBadPK means that a value is no primary key of the wanted kind.
@@ -105,8 +107,11 @@ func (p PK) MarshalJSON() ([]byte, error) {
 // PKFrom makes a PK of a value from a session, as a model field of that kind would read it.
 // Python: Field.to_python.
 func PKFrom(kind PKKind, v any) (PK, error) {
-	if text, ok := v.(string); ok {
+	if text, ok := textOf(v); ok {
 		return ParsePK(kind, text)
+	}
+	if id, ok := v.(pickle.UUID); ok && kind != PKInt {
+		return ParsePK(kind, id.String())
 	}
 	switch kind {
 	case PKInt:

@@ -110,8 +110,8 @@ func (s *Session) read() SessionData {
 	return s.data
 }
 
-// Set puts v under key. If v has no JSON form, the old value remains and Save returns the error, until a
-// later Set or Delete of that key.
+// Set puts v under key. If v has no form in the site's serializer, the old value remains and Save returns
+// the error, until a later Set or Delete of that key.
 func (s *Session) Set(key string, v any) {
 	data, err := s.data.With(key, v)
 	s.change(data)
@@ -146,7 +146,7 @@ func (s *Session) Pop(key string) (any, bool) {
 // Clear removes all values.
 func (s *Session) Clear() {
 	s.failed = nil
-	s.change(SessionData{})
+	s.change(s.data.emptied())
 }
 
 func (s *Session) change(data SessionData) {
@@ -250,6 +250,6 @@ func (s *Session) Flush(ctx context.Context) error {
 		return err
 	}
 	s.key = ""
-	s.loaded = SessionData{}
+	s.loaded = s.data
 	return nil
 }

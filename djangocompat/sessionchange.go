@@ -1,10 +1,21 @@
 package djangocompat
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/belleville/belleville/pickle"
+)
 
 // With returns a copy that has v under key, in the place of an old value or at the end. An error means
-// that v has no JSON form.
+// that v has no JSON form or, where the data is pickled, no pickle.
 func (d SessionData) With(key string, v any) (SessionData, error) {
+	if d.pickled != nil {
+		changed, err := d.pickled.changed(func(dict *pickle.Dict) error { return dict.Set(key, v) })
+		if err != nil {
+			return d, err
+		}
+		return changed, nil
+	}
 	quoted, err := appendQuoted(nil, key)
 	if err != nil {
 		return d, err
@@ -23,22 +34,36 @@ func (d SessionData) withMember(key string, m member) SessionData {
 	} else {
 		members = append(members, m)
 	}
-	return SessionData{buildDict(members)}
+	return SessionData{dict: buildDict(members)}
 }
 
 // Without returns a copy that has nothing under key.
 func (d SessionData) Without(key string) SessionData {
-	i := d.dict.find(key)
-	if i < 0 {
+	if !d.Has(key) {
 		return d
 	}
-	return SessionData{buildDict(slices.Delete(d.dict.members(), i, i+1))}
+	if d.pickled != nil {
+		return d.pickled.without(key)
+	}
+	i := d.dict.find(key)
+	return SessionData{dict: buildDict(slices.Delete(d.dict.members(), i, i+1))}
+}
+
+// emptied returns the empty dict of the same kind.
+func (d SessionData) emptied() SessionData {
+	if d.pickled != nil {
+		return emptyPickle()
+	}
+	return SessionData{}
 }
 
 // rebase returns onto with the changes that made d of base.
 func (d SessionData) rebase(base, onto SessionData) SessionData {
 	if onto.Equal(base) {
 		return d
+	}
+	if d.pickled != nil || base.pickled != nil || onto.pickled != nil {
+		return d.rebasePickled(base, onto)
 	}
 	for key := range base.Keys() {
 		if !d.Has(key) {
@@ -52,4 +77,21 @@ func (d SessionData) rebase(base, onto SessionData) SessionData {
 		}
 	}
 	return onto
+}
+
+// rebasePickled is rebase where at least one is a pickle.
+func (d SessionData) rebasePickled(base, onto SessionData) SessionData {
+	var three [3]*pickledDict
+	for i, data := range []SessionData{d, base, onto} {
+		converted, err := PickleSerializer.Convert(data)
+		if err != nil { // too large for a pickle
+			return d
+		}
+		three[i] = converted.pickled
+	}
+	rebased, err := three[0].rebase(three[1], three[2])
+	if err != nil {
+		return d
+	}
+	return rebased
 }

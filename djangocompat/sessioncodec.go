@@ -22,7 +22,9 @@ type SessionCodec struct {
 	// Salt is "django.contrib.sessions." and the name of the SessionStore class, which a site's own
 	// engine may change. Default: "django.contrib.sessions.SessionStore".
 	Salt string
-	// MaxSize bounds the JSON text, inflated, in bytes. Default: 1 MiB.
+	// Serializer is the site's SESSION_SERIALIZER. Default: JSONSerializer.
+	Serializer Serializer
+	// MaxSize bounds the JSON text or the pickle, inflated, in bytes. Default: 1 MiB.
 	MaxSize int
 	// AcceptSHA1 lets SHA-1 signatures verify as well, as Django 3.1 and 3.2 do.
 	AcceptSHA1 bool
@@ -39,10 +41,21 @@ func (c SessionCodec) signer() TimestampSigner {
 }
 
 // Decode returns the data in text. An error says why there is none, for counting: ErrBadSignature,
-// ErrTooLarge, ErrMalformed, ErrPickled. In Django the session is then empty.
-// Python: SessionBase.decode.
+// ErrTooLarge, ErrMalformed, or ErrPickled where the serializer is JSON and the data is a pickle. In Django
+// the session is then empty. Python: SessionBase.decode.
 func (c SessionCodec) Decode(text string) (SessionData, error) {
 	return c.decode(text, forever)
+}
+
+// DecodeAny is Decode of what either serializer has written.
+func (c SessionCodec) DecodeAny(text string) (SessionData, error) {
+	c.Serializer = JSONSerializer
+	d, err := c.Decode(text)
+	if err == ErrPickled {
+		c.Serializer = PickleSerializer
+		return c.Decode(text)
+	}
+	return d, err
 }
 
 // DecodeMaxAge is Decode for text that was signed no longer than maxAge ago, else ErrSignatureExpired: a
@@ -59,16 +72,7 @@ func (c SessionCodec) decode(text string, maxAge time.Duration) (SessionData, er
 	if err != nil {
 		return SessionData{}, err
 	}
-	d, err := parseSession(string(data))
-	if err != nil && looksPickled(data) {
-		err = ErrPickled
-	}
-	return d, err
-}
-
-// looksPickled reports whether data, which is no JSON, begins or ends as a pickle must.
-func looksPickled(data []byte) bool {
-	return len(data) > 0 && (data[0] == 0x80 || data[len(data)-1] == '.')
+	return c.Serializer.load(data, c.signer().signer.cfg.MaxSize)
 }
 
 // DecodeBytes returns what the site's serializer has made of the data in text: JSON, or a pickle.
@@ -137,8 +141,15 @@ func isASCII(text []byte) bool {
 	return true
 }
 
-// Encode returns d as Django 3.1 and later write it. Python: SessionBase.encode.
-func (c SessionCodec) Encode(d SessionData) (string, error) { return c.EncodeBytes(d.JSON()) }
+// Encode returns d as Django 3.1 and later write it. An error means that there is no key, or that d is of a
+// pickle with values that the serializer, JSON, cannot represent. Python: SessionBase.encode.
+func (c SessionCodec) Encode(d SessionData) (string, error) {
+	data, err := c.Serializer.dump(d)
+	if err != nil {
+		return "", err
+	}
+	return c.EncodeBytes(data)
+}
 
 // EncodeBytes returns what Encode would, for data that another serializer has made.
 func (c SessionCodec) EncodeBytes(data []byte) (string, error) {

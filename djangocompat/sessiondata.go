@@ -2,7 +2,8 @@ package djangocompat
 
 import (
 	"iter"
-	"strings"
+
+	"github.com/belleville/belleville/pickle"
 )
 
 // The keys under which a session keeps what Django itself needs.
@@ -10,33 +11,21 @@ const (
 	AuthUserIDKey  = "_auth_user_id"      // the primary key as text
 	AuthBackendKey = "_auth_user_backend" // the dotted path of the backend
 	AuthHashKey    = "_auth_user_hash"    // the session auth hash
-	ExpiryKey      = "_session_expiry"    // seconds, or the ISO text of a time
+	ExpiryKey      = "_session_expiry"    // seconds, or the ISO text of a time; in a pickle also a datetime
 )
 
 // SessionData is the dict of a session. It never changes, so it may be shared; With and Without return a
-// changed copy. A value that was not touched keeps the JSON text that it was read from, byte by byte;
-// reading one makes a fresh Go value each time. The zero SessionData is empty.
+// changed copy. The zero SessionData is empty.
+//
+// It was read from JSON or from a pickle, as the site's serializer and engine have it, and what is made of
+// it remains so. In JSON, a value that was not touched keeps the text that it was read from, byte by byte,
+// and the package's table has the Go values. A pickle that was not touched is written back byte by byte,
+// the values are those of package pickle, objects that are referred to twice stay so when another key is
+// changed, and keys that are no texts remain, though only Len, Pickle and JSON know of them. Either way a
+// value is made anew each time that it is read: changing it does not change the session.
 type SessionData struct {
-	dict *sessionDict
-}
-
-// sessionDict is a dict as JSON text and where its parts are.
-type sessionDict struct {
-	text  string // ASCII, without spaces around keys and values, each key once
-	pairs []pair
-	index map[string]int32 // by key, where there are more than indexedFrom pairs
-}
-
-const indexedFrom = 16
-
-// pair says where a key, with its quotes, and its value are in the text.
-type pair struct {
-	key, keyEnd, value, valueEnd uint32
-}
-
-// member is a key and its value as JSON texts.
-type member struct {
-	key, value string
+	dict    *sessionDict // of JSON
+	pickled *pickledDict // or of a pickle; where both are nil there is the empty dict
 }
 
 // ParseSessionData reads the JSON text of a dict as Python does: a byte that is not ASCII is a Latin-1
@@ -57,199 +46,38 @@ func parseSession(text string) (SessionData, error) {
 	if d = d.indexed(); d != nil && !d.canonical() {
 		d = buildDict(d.unique())
 	}
-	return SessionData{d}, nil
+	return SessionData{dict: d}, nil
 }
 
-// scanDict finds the pairs of a dict as they stand in text, equal keys and all.
-func scanDict(text string) (d *sessionDict, wide, ok bool) {
-	s := jsonScanner{text: text, depth: 1}
-	s.space()
-	if !s.next('{') {
-		return nil, false, false
-	}
-	d = &sessionDict{text: text, pairs: make([]pair, 0, 4)}
-	s.space()
-	for last := s.next('}'); !last; {
-		p, ok := s.pair()
-		if !ok {
-			return nil, false, false
-		}
-		d.pairs = append(d.pairs, p)
-		s.space()
-		if last = s.next('}'); !last && !s.next(',') {
-			return nil, false, false
-		}
-		if !last {
-			s.space()
-		}
-	}
-	s.space()
-	return d, s.wide, s.pos == len(text)
-}
-
-// pair skips a key and its value, and says where they are.
-func (s *jsonScanner) pair() (pair, bool) {
-	var p pair
-	p.key = uint32(s.pos)
-	if s.pos >= len(s.text) || s.text[s.pos] != '"' || !s.string() {
-		return p, false
-	}
-	p.keyEnd = uint32(s.pos)
-	s.space()
-	if !s.next(':') {
-		return p, false
-	}
-	s.space()
-	p.value = uint32(s.pos)
-	ok := s.value()
-	p.valueEnd = uint32(s.pos)
-	return p, ok
-}
-
-// canonical reports whether the text is what buildDict would make of the pairs.
-func (d *sessionDict) canonical() bool {
-	at := uint32(1)
-	for _, p := range d.pairs {
-		if p.key != at || p.value != p.keyEnd+1 {
-			return false
-		}
-		at = p.valueEnd + 1
-	}
-	return int(at) == len(d.text) && !d.repeats()
-}
-
-// repeats reports whether a key is there twice.
-func (d *sessionDict) repeats() bool {
-	if d.index != nil {
-		return len(d.index) != len(d.pairs)
-	}
-	for i := range d.pairs {
-		if d.findAmong(d.key(i), i) >= 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// unique returns the members as Python's dict has them: a key where it came first, with its last value.
-func (d *sessionDict) unique() []member {
-	members := make([]member, 0, len(d.pairs))
-	at := make(map[string]int, len(d.pairs))
-	for i := range d.pairs {
-		m := d.member(i)
-		key := unquoteJSON(m.key)
-		if j, ok := at[key]; ok {
-			members[j].value = m.value
-			continue
-		}
-		at[key] = len(members)
-		members = append(members, m)
-	}
-	return members
-}
-
-// buildDict makes the dict of members whose keys are unique.
-func buildDict(members []member) *sessionDict {
-	size := 2
-	for _, m := range members {
-		size += len(m.key) + len(m.value) + 2
-	}
-	var b strings.Builder
-	b.Grow(size)
-	d := &sessionDict{pairs: make([]pair, len(members))}
-	b.WriteByte('{')
-	for i, m := range members {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		p := &d.pairs[i]
-		p.key = uint32(b.Len())
-		b.WriteString(m.key)
-		p.keyEnd = uint32(b.Len())
-		b.WriteByte(':')
-		p.value = uint32(b.Len())
-		b.WriteString(m.value)
-		p.valueEnd = uint32(b.Len())
-	}
-	b.WriteByte('}')
-	d.text = b.String()
-	return d.indexed()
-}
-
-// indexed fills in the index if there should be one; it returns nil for an empty dict.
-func (d *sessionDict) indexed() *sessionDict {
-	switch {
-	case len(d.pairs) == 0:
-		return nil
-	case len(d.pairs) > indexedFrom:
-		d.index = d.byKey()
-	}
-	return d
-}
-
-func (d *sessionDict) byKey() map[string]int32 {
-	m := make(map[string]int32, len(d.pairs))
-	for i := range d.pairs {
-		m[d.key(i)] = int32(i)
-	}
-	return m
-}
-
-func (d *sessionDict) member(i int) member {
-	p := d.pairs[i]
-	return member{d.text[p.key:p.keyEnd], d.text[p.value:p.valueEnd]}
-}
-
-func (d *sessionDict) members() []member {
-	if d == nil {
-		return nil
-	}
-	members := make([]member, len(d.pairs))
-	for i := range members {
-		members[i] = d.member(i)
-	}
-	return members
-}
-
-func (d *sessionDict) key(i int) string { return unquoteJSON(d.member(i).key) }
-
-// find returns where key is, or -1.
-func (d *sessionDict) find(key string) int {
-	if d == nil {
-		return -1
-	}
-	if d.index != nil {
-		if i, ok := d.index[key]; ok {
-			return int(i)
-		}
-		return -1
-	}
-	return d.findAmong(key, len(d.pairs))
-}
-
-// findAmong returns where key is among the first n pairs, or -1.
-func (d *sessionDict) findAmong(key string, n int) int {
-	for i := range n {
-		if d.key(i) == key {
-			return i
-		}
-	}
-	return -1
-}
+// IsPickled reports whether the data was read from a pickle, so that its values are those of package
+// pickle, and With takes what pickle.Encode takes.
+func (d SessionData) IsPickled() bool { return d.pickled != nil }
 
 // Len returns the number of keys.
 func (d SessionData) Len() int {
-	if d.dict == nil {
-		return 0
+	switch {
+	case d.pickled != nil:
+		return d.pickled.size
+	case d.dict != nil:
+		return len(d.dict.pairs)
 	}
-	return len(d.dict.pairs)
+	return 0
 }
 
 // Has reports whether there is a value under key.
-func (d SessionData) Has(key string) bool { return d.dict.find(key) >= 0 }
+func (d SessionData) Has(key string) bool {
+	if d.pickled != nil {
+		return d.pickled.find(key) >= 0
+	}
+	return d.dict.find(key) >= 0
+}
 
-// RawJSON returns the JSON text of the value under key. It is ASCII.
+// RawJSON returns the JSON text of the value under key. It is ASCII. A value from a pickle is shown as by
+// pickle.AppendJSON; there is no text of one that takes too much room, because it is shared too often.
 func (d SessionData) RawJSON(key string) (string, bool) {
+	if d.pickled != nil {
+		return d.pickled.rawJSON(key)
+	}
 	i := d.dict.find(key)
 	if i < 0 {
 		return "", false
@@ -259,6 +87,9 @@ func (d SessionData) RawJSON(key string) (string, bool) {
 
 // Get returns the value under key.
 func (d SessionData) Get(key string) (any, bool) {
+	if d.pickled != nil {
+		return d.pickled.get(key)
+	}
 	raw, ok := d.RawJSON(key)
 	if !ok {
 		return nil, false
@@ -269,6 +100,9 @@ func (d SessionData) Get(key string) (any, bool) {
 // GetString returns the value under key if it is a text. It is the quick way to the three _auth_ keys: it
 // copies nothing where the text has no escapes.
 func (d SessionData) GetString(key string) (string, bool) {
+	if d.pickled != nil {
+		return d.pickled.text(key)
+	}
 	raw, ok := d.RawJSON(key)
 	if !ok || raw[0] != '"' {
 		return "", false
@@ -278,6 +112,9 @@ func (d SessionData) GetString(key string) (string, bool) {
 
 // Keys walks over the keys in the order of the dict.
 func (d SessionData) Keys() iter.Seq[string] {
+	if d.pickled != nil {
+		return d.pickled.keys()
+	}
 	return func(yield func(string) bool) {
 		for i := range d.Len() {
 			if !yield(d.dict.key(i)) {
@@ -289,6 +126,9 @@ func (d SessionData) Keys() iter.Seq[string] {
 
 // All walks over keys and values in the order of the dict.
 func (d SessionData) All() iter.Seq2[string, any] {
+	if d.pickled != nil {
+		return d.pickled.all()
+	}
 	return func(yield func(string, any) bool) {
 		for i := range d.Len() {
 			if !yield(d.dict.key(i), jsonValue(d.dict.member(i).value)) {
@@ -298,21 +138,54 @@ func (d SessionData) All() iter.Seq2[string, any] {
 	}
 }
 
-// Equal reports whether both have the same keys with the same JSON texts in the same order.
+// Equal reports whether both have the same keys with the same values in the same order, as far as their
+// JSON texts or their pickles tell: they are compared byte by byte.
 func (d SessionData) Equal(other SessionData) bool {
-	return d.dict == other.dict || d.text() == other.text()
+	switch {
+	case d.pickled == nil && other.pickled == nil:
+		return d.dict == other.dict || d.text() == other.text()
+	case d.pickled == nil || other.pickled == nil:
+		return d.Len() == 0 && other.Len() == 0
+	default:
+		return d.pickled.equal(other.pickled)
+	}
 }
 
-// JSON returns the JSON text as Django writes it: ASCII, no spaces between keys and values.
-func (d SessionData) JSON() []byte { return []byte(d.text()) }
+// JSON returns the JSON text: ASCII, no spaces between keys and values. Of data that was read from JSON it
+// is the text as Django writes it. Of a pickle it is what pickle.AppendJSON shows, with {"$type": …} for
+// what JSON lacks; nil if that takes too much room, and then MarshalJSON has the error.
+func (d SessionData) JSON() []byte {
+	text, err := d.MarshalJSON()
+	if err != nil {
+		return nil
+	}
+	return text
+}
 
-// MarshalJSON implements json.Marshaler. NaN and the infinities are written as Python writes them, which
-// encoding/json refuses: use JSON where they may occur.
-func (d SessionData) MarshalJSON() ([]byte, error) { return d.JSON(), nil }
+// MarshalJSON implements json.Marshaler. NaN and the infinities of JSON are written as Python writes them,
+// which encoding/json refuses: use JSON where they may occur.
+func (d SessionData) MarshalJSON() ([]byte, error) {
+	if d.pickled != nil {
+		root, _ := d.pickled.decode()
+		return shownJSON(root)
+	}
+	return []byte(d.text()), nil
+}
 
+// text returns the JSON text of data that is no pickle.
 func (d SessionData) text() string {
 	if d.dict == nil {
 		return "{}"
 	}
 	return d.dict.text
+}
+
+// Pickle returns the pickle of the dict, which every supported Django reads: of a pickle that was read and
+// not changed the same bytes, of JSON the pickle of the dict that Python's json.loads gives. An error means
+// that it would be too large.
+func (d SessionData) Pickle() ([]byte, error) {
+	if d.pickled != nil {
+		return append([]byte(nil), d.pickled.data...), nil
+	}
+	return pickle.Encode(d.dict.python())
 }

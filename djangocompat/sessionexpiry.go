@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/big"
 	"time"
+
+	"github.com/belleville/belleville/pickle"
 )
 
 // ExpirySettings are the settings that say how long a session lives. The zero ExpirySettings are Django's
@@ -71,15 +73,25 @@ func (s *Session) ExpiresAtBrowserClose(cfg ExpirySettings) bool {
 // expiry returns the date at which the session ends, or how long it lives after it was last saved.
 func (d SessionData) expiry(cfg ExpirySettings) (time.Time, time.Duration) {
 	v, _ := d.Get(ExpiryKey)
-	if text, ok := v.(string); ok {
-		if t, ok := parseISO(text, cfg.Location); ok {
-			return t, 0
-		}
+	if t, ok := expiryTime(v, cfg.Location); ok {
+		return t, 0
 	}
 	if age, ok := seconds(v); ok && age != 0 {
 		return time.Time{}, age
 	}
 	return time.Time{}, cfg.CookieAge
+}
+
+// expiryTime reads a date, which is a text or in a pickle a datetime.
+func expiryTime(v any, naive *time.Location) (time.Time, bool) {
+	if text, ok := textOf(v); ok {
+		return parseISO(text, naive)
+	}
+	if dt, ok := v.(pickle.DateTime); ok {
+		t, err := dt.GoTime(naive)
+		return t, err == nil
+	}
+	return time.Time{}, false
 }
 
 // seconds reads a number of seconds as Python's arithmetic would. One that a Duration cannot hold becomes
@@ -125,7 +137,13 @@ func (s *Session) SetExpiryAge(d time.Duration) {
 }
 
 // SetExpiryDate lets the session end at t. Python: SessionBase.set_expiry of a datetime.
-func (s *Session) SetExpiryDate(t time.Time) { s.Set(ExpiryKey, formatISO(t)) }
+func (s *Session) SetExpiryDate(t time.Time) {
+	if s.data.IsPickled() { // Django before 4.1 knows no texts there
+		s.Set(ExpiryKey, pickle.NewDateTime(t))
+		return
+	}
+	s.Set(ExpiryKey, formatISO(t))
+}
 
 // SetExpiryAtBrowserClose lets the cookie end with the browser. Python: SessionBase.set_expiry(0).
 func (s *Session) SetExpiryAtBrowserClose() { s.SetExpiryAge(0) }
