@@ -80,6 +80,8 @@ type Config struct {
 	// PasswordIterations is how much work Authenticate spends on a name that it does not know, in
 	// iterations of PBKDF2: that of the site's PASSWORD_HASHERS. Default: 1,000,000, Django 5.2's.
 	PasswordIterations int
+	// Permissions says how long it is remembered what users may do.
+	Permissions PermissionConfig
 
 	// PoolSize is the greatest number of connections. Default: 6.
 	PoolSize int
@@ -124,6 +126,9 @@ type UserTable struct {
 	// Where hides the rows whose columns have other values than these, as a model's default manager
 	// may do: {"deleted": false}. A value is a bool, an integer, a text, or nil.
 	Where map[string]any
+
+	// Permissions names the tables of permissions and groups.
+	Permissions PermissionTables
 }
 
 func (c Config) withDefaults() Config {
@@ -141,6 +146,7 @@ func (c Config) withDefaults() Config {
 	c.QueryTimeout = orDefault(c.QueryTimeout, 2*time.Second)
 	c.ConnectTimeout = orDefault(c.ConnectTimeout, 5*time.Second)
 	c.MaxWaiting = orDefault(c.MaxWaiting, 16384)
+	c.Permissions = c.Permissions.withDefaults()
 	c.Logger = orDefault(c.Logger, slog.New(slog.DiscardHandler))
 	if len(c.AuthenticationBackends) == 0 {
 		c.AuthenticationBackends = []string{ModelBackend}
@@ -203,6 +209,9 @@ func (u UserTable) check() error {
 		if err := checkName("user "+setting, names[setting]); err != nil {
 			return err
 		}
+	}
+	if err := u.Permissions.check(); err != nil {
+		return err
 	}
 	for column, v := range u.Where {
 		switch v.(type) {

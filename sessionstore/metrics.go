@@ -37,8 +37,9 @@ const (
 type lookupKind string
 
 const (
-	lookupSessions lookupKind = "session"
-	lookupUsers    lookupKind = "user"
+	lookupSessions    lookupKind = "session"
+	lookupUsers       lookupKind = "user"
+	lookupPermissions lookupKind = "permission"
 )
 
 // metrics are what a Store counts.

@@ -3,6 +3,7 @@ package sessionstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -14,21 +15,26 @@ import (
 // Store reads and writes the sessions of a Django site and reads its users. It may be used concurrently.
 type Store struct {
 	// Set at birth, never changed.
-	cfg       Config
-	db        database
-	engine    engine
-	codec     djangocompat.SessionCodec
-	expiry    djangocompat.ExpirySettings
-	metrics   *metrics
-	anonymous *djangocompat.User
-	known     *known
-	sessions  *batcher[string, *sessionRow]
-	users     *batcher[djangocompat.PK, userRow]
-	hashing   chan struct{} // holds one token for each password that is being hashed
-	decoy     string        // an encoded password that nobody has
-	stop      context.CancelFunc
-	tokens    tokenLookups
-	workers   *sync.WaitGroup
+	cfg         Config
+	db          database
+	engine      engine
+	codec       djangocompat.SessionCodec
+	expiry      djangocompat.ExpirySettings
+	metrics     *metrics
+	anonymous   *djangocompat.User
+	known       *known
+	sessions    *batcher[string, *sessionRow]
+	users       *batcher[djangocompat.PK, userRow]
+	permissions *batcher[djangocompat.PK, *grants]
+	granted     *granted
+	hashing     chan struct{} // holds one token for each password that is being hashed
+	decoy       string        // an encoded password that nobody has
+	stop        context.CancelFunc
+	workers     *sync.WaitGroup
+	tokens      tokenLookups
+
+	// Owned by connect, which runs once at a time.
+	told *DatabaseError // what the log says of the database; nil if that it answers
 
 	// Shared with whoever looks something up.
 	tables  atomic.Pointer[tables]        // nil until the database has answered
@@ -37,8 +43,9 @@ type Store struct {
 	asked   chan struct{}                 // holds a token when somebody asked while it was away
 }
 
-// Open makes a Store. It fails if cfg cannot be right, not because the database is away: then it tries
-// again in the background, and meanwhile whoever asks gets ErrUnavailable. It returns when the database has
+// Open makes a Store. It fails if cfg cannot be right, or if the database answers and lacks a table or a column
+// that cfg names; not because the database is away: then it tries again in the background, and meanwhile
+// whoever asks gets ErrUnavailable. It returns when the database has
 // answered for the first time, or did not. Close the Store when it is no longer needed.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
@@ -57,6 +64,10 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.connect(ctx)
+	if cause := s.cause.Load(); cause != nil && cause.Fault == FaultSchema { // it does not heal by itself
+		s.Close()
+		return nil, fmt.Errorf("open database: %w", cause)
+	}
 	s.workers.Go(func() { s.watch(watching) })
 	return s, nil
 }
@@ -107,6 +118,7 @@ func newStore(cfg Config, db database) *Store {
 	s.sessions = newBatcher(cfg, s.workers, s.fetchSessions)
 	s.users = newBatcher(cfg, s.workers, s.fetchUsers)
 	s.tokens = newTokenLookups(cfg, s)
+	s.permissions, s.granted = newBatcher(cfg, s.workers, s.fetchGrants), newGranted(cfg.Permissions)
 	return s
 }
 
@@ -116,6 +128,7 @@ func (s *Store) Close() {
 	s.sessions.close()
 	s.users.close()
 	s.tokens.close()
+	s.permissions.close()
 	s.workers.Wait()
 	s.db.close()
 	s.metrics.unregister(s.cfg.Registerer)

@@ -31,6 +31,8 @@ type tables struct {
 	lastLogin   string // quoted; "" if there is none
 
 	tokens tokenTables
+
+	permissions permissionSQL
 }
 
 // condition is a column that must have a value.
@@ -63,7 +65,10 @@ func resolve(ctx context.Context, db database, cfg Config) (*tables, error) {
 	if err := t.resolveTokens(ctx, db, cfg.Tokens, users, cfg.Users.Table); err != nil {
 		return nil, err
 	}
-	return t, t.tryOut(ctx, db)
+	if err := t.tryOut(ctx, db); err != nil {
+		return nil, err
+	}
+	return t, t.resolvePermissions(ctx, db, cfg.Users)
 }
 
 // tryOut reads nothing from both tables, to see whether that is permitted.

@@ -70,6 +70,7 @@ func (s *Store) connect(ctx context.Context) {
 		return
 	}
 	s.tables.Store(t)
+	s.told = nil
 	if cause := s.cause.Swap(nil); cause != nil {
 		s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "database answers again")
 	}
@@ -82,11 +83,16 @@ func (s *Store) away(ctx context.Context, err error) {
 		cause = &DatabaseError{Fault: FaultOther}
 	}
 	s.metrics.fault(cause.Fault)
-	before := s.cause.Swap(cause)
-	if before != nil && *before == *cause && s.tables.Load() == nil {
+	s.cause.Store(cause)
+	if s.told != nil && *s.told == *cause {
 		return
 	}
-	s.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "database does not answer; trying again", slog.String("fault", cause.Error()))
+	s.told = cause
+	level, message := slog.LevelWarn, "database does not answer; trying again"
+	if cause.Fault == FaultSchema {
+		level, message = slog.LevelError, "database is not what the configuration says; nobody is let in until it is"
+	}
+	s.cfg.Logger.LogAttrs(ctx, level, message, slog.String("fault", cause.Error()))
 }
 
 // Ready asks the database, and returns nil if sessions can be loaded from it, else why not.
