@@ -17,6 +17,7 @@ var floors = map[string]int{
 	"channellayer":      0, // it stands on nothing
 
 	"djangocompat":            1,
+	"sessionstore/cache":      1,
 	"channellayer/wireformat": 1,
 
 	"sessionstore":            2,
