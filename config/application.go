@@ -23,7 +23,7 @@ import (
 func (c *Config) Application(store authmw.Store, db builtin.Database, reg prometheus.Registerer) (consumers.Application, error) {
 	var router routing.URLRouter
 	for i, r := range c.Routes {
-		app, err := c.guarded(r, db)
+		app, err := c.guarded(r, db, reg)
 		if err != nil {
 			return nil, fmt.Errorf("routes[%d]: %w", i, err)
 		}
@@ -42,11 +42,13 @@ func (c *Config) Application(store authmw.Store, db builtin.Database, reg promet
 }
 
 // guarded returns a route's consumer behind what says who may connect.
-func (c *Config) guarded(r Route, db builtin.Database) (consumers.Application, error) {
+func (c *Config) guarded(r Route, db builtin.Database, reg prometheus.Registerer) (consumers.Application, error) {
 	var app consumers.Application
 	switch r.Consumer {
 	case relayConsumer:
 		app = builtin.Relay(builtin.RelayConfig{Groups: r.Groups, Publish: r.Publish, Stamp: r.Stamp})
+	case bridgeConsumer:
+		app = builtin.Bridge(r.Channel, c.bridge(reg))
 	case echoConsumer:
 		app = builtin.Echo()
 	case whoAmIConsumer:

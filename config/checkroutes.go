@@ -18,7 +18,7 @@ const (
 	relayConsumer  = "relay"
 	echoConsumer   = "echo"
 	whoAmIConsumer = "whoami"
-	bridgeConsumer = "bridge" // not in this version
+	bridgeConsumer = "bridge"
 )
 
 // userAttributes are what templates and queries may name of a user, besides further columns.
@@ -44,6 +44,7 @@ func (l *loader) routes() {
 		c.consumer()
 		c.allow(names)
 		c.relay(names)
+		c.bridge()
 	}
 }
 
@@ -118,11 +119,9 @@ func oddPath(pattern string) string {
 
 // consumer checks the name of the consumer.
 func (c routeCheck) consumer() {
-	switch known := []string{relayConsumer, echoConsumer, whoAmIConsumer}; {
+	switch known := []string{relayConsumer, bridgeConsumer, echoConsumer, whoAmIConsumer}; {
 	case c.route.Consumer == "":
 		c.add("consumer", "it is missing", "write one of "+oneOf(known))
-	case c.route.Consumer == bridgeConsumer:
-		c.add("consumer", quote(bridgeConsumer)+" is not in this version", "write one of "+oneOf(known))
 	case !slices.Contains(known, c.route.Consumer):
 		c.add("consumer", quote(c.route.Consumer)+" is not known", "write one of "+oneOf(known))
 	}

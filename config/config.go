@@ -161,6 +161,7 @@ type Route struct {
 	Groups   []string `toml:"groups"`
 	Publish  string   `toml:"publish"`
 	Stamp    []string `toml:"stamp"`
+	Channel  string   `toml:"channel"`
 }
 
 // Default returns a Config with the values that keys have when they are left out.

@@ -115,6 +115,7 @@ func samples(secretFile string) map[string]sample {
 		"routes.groups":    {`["a", "b"]`, "a,b"},
 		"routes.publish":   text("a.b"),
 		"routes.stamp":     {`["user.pk"]`, "user.pk"},
+		"routes.channel":   {`"chat"`, "chat"},
 	}
 }
 
@@ -123,6 +124,10 @@ func base(path string) []string {
 	env := []string{"BELLEVILLE_DJANGO_DATABASE_URL=sqlite:///d", "BELLEVILLE_DJANGO_DEBUG=true"}
 	if path != "django.secret_key" && path != "django.secret_key_file" {
 		env = append(env, "BELLEVILLE_DJANGO_SECRET_KEY=k")
+	}
+	if path == "routes.channel" {
+		return append(env, "BELLEVILLE_ROUTES_0_PATH=ws/", "BELLEVILLE_ROUTES_0_CONSUMER=bridge",
+			"BELLEVILLE_CHANNEL_LAYERS_DEFAULT_BACKEND=channels_redis.core.RedisChannelLayer")
 	}
 	for name, value := range map[string]string{
 		"routes.path": "ws/", "routes.consumer": "relay", "routes.groups": "g", "routes.publish": "t",

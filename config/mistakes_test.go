@@ -32,6 +32,9 @@ func route(lines ...string) string {
 	return good + "[[routes]]\n" + strings.Join(lines, "\n") + "\n"
 }
 
+// onRedis is a layer that Django is on too.
+const onRedis = "[channel_layers.default]\nbackend = \"channels_redis.core.RedisChannelLayer\"\n"
+
 // without returns good without the lines that begin with a key.
 func without(key string) string {
 	var kept []string
@@ -142,9 +145,12 @@ var routeMistakes = []mistake{
 	{"a slash in front", route(`path = "/ws/"`, `consumer = "echo"`), nil, `routes[0].path: it begins with a slash, and would match nothing; take the slash out, as in Django`},
 	{"an unknown converter", route(`path = "<word:room>/"`, `consumer = "echo"`), nil, `routes[0].path: path "<word:room>/": no converter "word": there are str, int, slug, uuid and path; write it as in Django's urlpatterns`},
 	{"the same pattern twice", route(`path = "a"`, `consumer = "echo"`, `[[routes]]`, `path = "a"`, `consumer = "whoami"`), nil, `routes[1]: routes[0] has the same pattern and wins; take one of them out`},
-	{"no consumer", route(`path = "a"`), nil, `routes[0].consumer: it is missing; write one of "relay", "echo", "whoami"`},
-	{"an unknown consumer", route(`path = "a"`, `consumer = "chat"`), nil, `routes[0].consumer: "chat" is not known; write one of "relay", "echo", "whoami"`},
-	{"the bridge", route(`path = "a"`, `consumer = "bridge"`), nil, `routes[0].consumer: "bridge" is not in this version; write one of "relay", "echo", "whoami"`},
+	{"no consumer", route(`path = "a"`), nil, `routes[0].consumer: it is missing; write one of "relay", "bridge", "echo", "whoami"`},
+	{"an unknown consumer", route(`path = "a"`, `consumer = "chat"`), nil, `routes[0].consumer: "chat" is not known; write one of "relay", "bridge", "echo", "whoami"`},
+	{"a bridge to nowhere", route(`path = "a"`, `consumer = "bridge"`) + onRedis, nil, `routes[0].channel: the channel is missing; name the channel that Django's runworker serves, as in "chat"`},
+	{"a bridge to one process's channel", route(`path = "a"`, `consumer = "bridge"`, `channel = "a!b"`) + onRedis, nil, `routes[0].channel: a channel with a ! is one process's own, and no worker can listen to it; name the channel that Django's runworker serves, as in "chat"`},
+	{"a bridge without Django", route(`path = "a"`, `consumer = "bridge"`, `channel = "chat"`), nil, `routes[0].consumer: a bridge needs a channel layer that Django is on too; name channel_layers.default.backend as in settings.py, with its hosts`},
+	{"an echo with a channel", route(`path = "a"`, `consumer = "echo"`, `channel = "chat"`), nil, `routes[0].channel: only a bridge has it; take it out, or write consumer = "bridge"`},
 	{"an unknown rule", route(`path = "a"`, `consumer = "echo"`, `allow = "everyone"`), nil, `routes[0].allow: "everyone" is not known; write one of "anyone", "authenticated", "staff", "superuser"`},
 	{"a permission", route(`path = "a"`, `consumer = "echo"`, `allow = "perm:chat.use"`), nil, `routes[0].allow: "perm:" is not in this version; write one of "anyone", "authenticated", "staff", "superuser", or ask in allow_sql`},
 	{"a value in quotes", route(`path = "<room>"`, `consumer = "echo"`, `allow_sql = "SELECT 1 WHERE r = '{room}'"`), nil, `routes[0].allow_sql: {room} stands inside quotes, where it is not bound: take the quotes away; write it as in "SELECT 1 FROM chat_member WHERE room = {room} AND user_id = {user.pk}"`},

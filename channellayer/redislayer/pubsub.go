@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,7 +39,6 @@ type PubSubLayer struct {
 	stop       context.CancelFunc
 	running    sync.WaitGroup
 
-	opened   atomic.Uint64 // how many channels there ever were
 	closing  atomic.Bool
 	warnings warnings
 }
@@ -83,7 +81,7 @@ func newPubSubLayer(c Config) (*PubSubLayer, error) {
 		plain:      newSubscribers(),
 		ended:      make(chan struct{}),
 	}
-	if err := channellayer.CheckChannelName(l.prefix + "0"); err != nil {
+	if err := channellayer.CheckChannelName(l.prefix + unguessable()); err != nil {
 		return nil, fmt.Errorf("redislayer: prefix: %w", err)
 	}
 	l.groups = newGroups(l.local, names)
@@ -139,7 +137,7 @@ func (l *PubSubLayer) NewChannel(ctx context.Context, r channellayer.Receiver) (
 	if err := l.usable(ctx); err != nil {
 		return "", err
 	}
-	name := l.prefix + strconv.FormatUint(l.opened.Add(1), 16)
+	name := l.prefix + unguessable()
 	if err := l.groups.open(name, l.capacities.Of(name), r); err != nil {
 		return "", err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/belleville/belleville/channellayer"
 	"github.com/belleville/belleville/channellayer/memlayer"
 	"github.com/belleville/belleville/consumers/builtin"
 	"github.com/belleville/belleville/djangocompat"
@@ -68,4 +69,29 @@ func ExampleCheckGroup() {
 	// Output:
 	// [room] <nil>
 	// builtin: a group's name has at most 99 letters, digits, hyphens, underscores and periods
+}
+
+func ExampleBridge() {
+	ctx := context.Background()
+	layer := memlayer.New(memlayer.Config{}) // where the worker is a Go program; Django's is on Redis or Postgres
+	listening, stop := context.WithCancel(ctx)
+	defer stop()
+	worker := channellayer.NewQueue()
+	go func() { _ = layer.Listen(listening, "rooms", worker) }()
+	go func() { // what docs/bridge.md does in Python
+		connect, err := worker.Next(ctx)
+		if err != nil {
+			return
+		}
+		reply := connect["reply_channel"].(string)
+		_ = layer.Send(ctx, reply, channellayer.Event{"type": "websocket.accept"})
+		_ = layer.Send(ctx, reply, channellayer.Event{"type": "websocket.send", "text": "welcome to " + connect["path"].(string)})
+	}()
+	visitor := wstest.New(builtin.Bridge("rooms", builtin.BridgeConfig{}), "/ws/rooms/lobby/", wstest.Config{Layer: layer})
+	r, err := visitor.Connect(ctx)
+	fmt.Println(r.Status, err)
+	fmt.Println(visitor.ReceiveText(ctx))
+	// Output:
+	// 101 <nil>
+	// welcome to /ws/rooms/lobby/ <nil>
 }

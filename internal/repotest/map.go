@@ -68,7 +68,7 @@ var homes = map[string][]string{
 	"github.com/coder/websocket":            {},
 	"github.com/chromedp":                   {},
 	"go.uber.org/goleak":                    {},
-	"github.com/prometheus/client_golang":   {"sessionstore", "channellayer/memlayer", "channellayer/redislayer", "authmw", "server", "config", "cmd/belleville", "cmd/belleville/demo"},
+	"github.com/prometheus/client_golang":   {"sessionstore", "channellayer/memlayer", "channellayer/redislayer", "authmw", "consumers/builtin", "server", "config", "cmd/belleville", "cmd/belleville/demo"},
 	"github.com/prometheus/client_model/go": {},
 }
 
