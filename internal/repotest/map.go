@@ -14,6 +14,7 @@ var floors = map[string]int{
 	"internal/netpoll":  0,
 	"internal/parts":    0,
 	"internal/repotest": 0,
+	"internal/swapfile": 0,
 	"channellayer":      0, // it stands on nothing
 
 	"djangocompat":            1,
@@ -26,6 +27,7 @@ var floors = map[string]int{
 	"channellayer/layertest":  2,
 	"internal/pgtest":         2,
 	"internal/redistest":      2,
+	"internal/memcachetest":   2,
 	"internal/djangotest":     2,
 
 	"consumers":                 3,
@@ -49,7 +51,7 @@ var floors = map[string]int{
 // package may.
 var homes = map[string][]string{
 	"github.com/gobwas/ws":                  {"server"},
-	"golang.org/x/sys":                      {"internal/netpoll"},
+	"golang.org/x/sys":                      {"internal/netpoll", "internal/swapfile"},
 	"github.com/jackc/pgx/v5":               {"sessionstore", "channellayer/pglayer", "migrations", "internal/pgtest", "cmd/belleville"},
 	"modernc.org/sqlite":                    {"sessionstore", "cmd/belleville/demo"}, // the demo makes the database that Django would
 	"github.com/kisielk/og-rek":             {"pickle"},
