@@ -77,9 +77,11 @@ type Config struct {
 	// AuthHash is what a user model's own get_session_auth_hash returns; password is the encoded one.
 	// Default: Django's, with Keys.
 	AuthHash func(u *djangocompat.User, password string) string
-	// PasswordIterations is how much work Authenticate spends on a name that it does not know, in
-	// iterations of PBKDF2: that of the site's PASSWORD_HASHERS. Default: 1,000,000, Django 5.2's.
-	PasswordIterations int
+	// Passwords is the site's PASSWORD_HASHERS. Where it names no Django, nothing is encoded anew at a login:
+	// two programs that disagree about the cost would end each other's sessions.
+	Passwords djangocompat.HasherConfig
+	// MaxHashing is how many passwords may wait for a processor; further logins get ErrBusy. Default: 64.
+	MaxHashing int
 	// Permissions says how long it is remembered what users may do.
 	Permissions PermissionConfig
 
@@ -141,7 +143,7 @@ func (c Config) withDefaults() Config {
 	c.MaxSessionSize = orDefault(c.MaxSessionSize, 1<<20)
 	c.CookieAge = orDefault(c.CookieAge, 14*24*time.Hour)
 	c.Location = orDefault(c.Location, time.UTC)
-	c.PasswordIterations = orDefault(c.PasswordIterations, 1_000_000)
+	c.MaxHashing = orDefault(c.MaxHashing, 64)
 	c.PoolSize = orDefault(c.PoolSize, 6)
 	c.QueryTimeout = orDefault(c.QueryTimeout, 2*time.Second)
 	c.ConnectTimeout = orDefault(c.ConnectTimeout, 5*time.Second)
@@ -174,6 +176,9 @@ func (c Config) check() error {
 	if c.Keys.IsZero() {
 		return errors.New("sessionstore: secret_key is missing: it is SECRET_KEY of settings.py")
 	}
+	if _, err := djangocompat.NewPasswordHashers(c.Passwords); err != nil {
+		return fmt.Errorf("sessionstore: password_hashers: %w", err)
+	}
 	if c.SessionEngine != EngineDB {
 		return fmt.Errorf("sessionstore: session_engine %q is not supported, only %s is", c.SessionEngine, EngineDB)
 	}
@@ -183,7 +188,7 @@ func (c Config) check() error {
 	}
 	for setting, n := range map[string]int64{
 		"max_session_size": int64(c.MaxSessionSize), "pool_size": int64(c.PoolSize), "max_waiting": int64(c.MaxWaiting),
-		"query_timeout": int64(c.QueryTimeout), "connect_timeout": int64(c.ConnectTimeout),
+		"max_hashing": int64(c.MaxHashing), "query_timeout": int64(c.QueryTimeout), "connect_timeout": int64(c.ConnectTimeout),
 		"session_cookie_age": int64(c.CookieAge),
 	} {
 		if n < 0 {

@@ -156,7 +156,7 @@ func TestTablesAreFoundOrRefused(t *testing.T) {
 			b.exec(t, "CREATE TABLE lean (id integer PRIMARY KEY, username varchar(10), password varchar(100))")
 			b.exec(t, "INSERT INTO lean VALUES (1, 'alice', '"+cheap("wonderland")+"')")
 			cfg := b.config()
-			cfg.PasswordIterations = 2
+			cfg.Passwords.Iterations = 2
 			cfg.Users = sessionstore.UserTable{Table: "lean"}
 			s := open(t, cfg)
 			u, err := s.Authenticate(t.Context(), "alice", "wonderland")
@@ -179,7 +179,7 @@ func TestTablesAreFoundOrRefused(t *testing.T) {
 			b.exec(t, "CREATE TABLE extra (id integer PRIMARY KEY, username varchar(10), password varchar(100), theme text, age integer, vip bool, none text)")
 			b.exec(t, "INSERT INTO extra VALUES (1, 'alice', '"+cheap("wonderland")+"', 'dark', 7, true, NULL)")
 			cfg := b.config()
-			cfg.PasswordIterations = 2
+			cfg.Passwords.Iterations = 2
 			cfg.Users = sessionstore.UserTable{Table: "extra", Extra: []string{"theme", "age", "none"}, Where: map[string]any{"vip": true}}
 			u, err := open(t, cfg).Authenticate(t.Context(), "alice", "wonderland")
 			if err != nil || u.Extra["theme"] != "dark" || u.Extra["age"] != int64(7) || u.Extra["none"] != nil || len(u.Extra) != 3 {

@@ -174,7 +174,7 @@ func TestAuthenticate(t *testing.T) {
 			{"a password has an end", "alice", strings.Repeat("wonderland", 1000), ""},
 		}
 		cfg := b.config()
-		cfg.PasswordIterations = 2
+		cfg.Passwords.Iterations = 2
 		s := open(t, cfg)
 		for _, tt := range tests {
 			t.Run(tt.name, func(t *testing.T) {
@@ -202,7 +202,7 @@ func TestLoginAndOut(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bed) {
 		b.addUser(t, 1, "alice", cheap("wonderland"), true)
 		cfg := b.config()
-		cfg.PasswordIterations = 2
+		cfg.Passwords.Iterations = 2
 		s := open(t, cfg)
 		alice, err := s.Authenticate(t.Context(), "alice", "wonderland")
 		if err != nil {

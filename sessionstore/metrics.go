@@ -129,11 +129,7 @@ func (m *metrics) checkFailed() { m.checks.WithLabelValues("unavailable").Inc() 
 func (m *metrics) saved(err error) { m.saves.WithLabelValues(string(saveResultOf(err))).Inc() }
 
 func (m *metrics) authenticated(err error) {
-	result := "right"
-	if err != nil {
-		result = "wrong"
-	}
-	m.logins.WithLabelValues(result).Inc()
+	m.logins.WithLabelValues(string(loginResultOf(err))).Inc()
 }
 
 func (m *metrics) fault(f Fault) { m.faults.WithLabelValues(f.String()).Inc() }

@@ -18,7 +18,7 @@ func TestMetrics(t *testing.T) {
 		b.addUser(t, 1, "alice", cheap("wonderland"), true)
 		cfg := b.config()
 		cfg.Registerer = reg
-		cfg.PasswordIterations = 2
+		cfg.Passwords.Iterations = 2
 		s, err := sessionstore.Open(t.Context(), cfg)
 		if err != nil {
 			t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -27,8 +26,7 @@ type Store struct {
 	users       *batcher[djangocompat.PK, userRow]
 	permissions *batcher[djangocompat.PK, *grants]
 	granted     *granted
-	hashing     chan struct{} // holds one token for each password that is being hashed
-	decoy       string        // an encoded password that nobody has
+	passwords   *passwords
 	stop        context.CancelFunc
 	workers     *sync.WaitGroup
 	tokens      tokenLookups
@@ -107,8 +105,7 @@ func newStore(cfg Config, db database) *Store {
 		},
 		anonymous: new(djangocompat.User),
 		known:     newKnown(),
-		hashing:   make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)),
-		decoy:     decoyPassword(cfg.PasswordIterations),
+		passwords: newPasswords(cfg),
 		workers:   new(sync.WaitGroup),
 		doubted:   make(chan struct{}, 1),
 		asked:     make(chan struct{}, 1),

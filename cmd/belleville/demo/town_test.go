@@ -11,6 +11,7 @@ import (
 
 	"github.com/belleville/belleville/channellayer/memlayer"
 	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/djangocompat"
 	"github.com/belleville/belleville/sessionstore"
 	"github.com/belleville/belleville/wstest"
 )
@@ -33,7 +34,7 @@ func newTown(t *testing.T) *town {
 		t.Fatal(err)
 	}
 	sessions, err := sessionstore.Open(t.Context(), sessionstore.Config{
-		DatabaseURL: databaseURL(h.database), Keys: h.keys, PasswordIterations: quickly().Iterations,
+		DatabaseURL: databaseURL(h.database), Keys: h.keys, Passwords: djangocompat.HasherConfig{Iterations: quickly().Iterations},
 	})
 	if err != nil {
 		t.Fatal(err)
