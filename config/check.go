@@ -21,6 +21,7 @@ func (l *loader) check() {
 	l.addresses()
 	l.django()
 	l.sessions()
+	l.passwords()
 	l.userTable()
 	l.database()
 	l.channelLayer()
@@ -124,6 +125,7 @@ func (l *loader) limits() {
 		{"limits.max_headers", m.MaxHeaders},
 		{"limits.max_connections", m.MaxConnections},
 		{"limits.max_connections_per_address", m.MaxConnectionsPerAddress},
+		{"limits.max_hashing", m.MaxHashing},
 		{"limits.queue_bytes", m.QueueBytes},
 		{"limits.queue_frames", m.QueueFrames},
 		{"limits.loops", m.Loops},

@@ -56,6 +56,10 @@ type Django struct {
 	AuthenticationBackends []string            `toml:"authentication_backends"`
 	// InactiveBackends are those of AuthenticationBackends that let inactive users in.
 	InactiveBackends []string `toml:"inactive_backends"`
+	// Version is the site's Django, as "4.2", whose defaults count for passwords.
+	Version         string       `toml:"version"`
+	PasswordHashers []string     `toml:"password_hashers"`
+	PasswordCost    PasswordCost `toml:"password_cost"`
 
 	SessionEngine               string  `toml:"session_engine"`
 	SessionSerializer           string  `toml:"session_serializer"`
@@ -144,6 +148,7 @@ type Limits struct {
 	DrainTimeout             time.Duration `toml:"drain_timeout"`
 	Loops                    int           `toml:"loops"`
 }
+	MaxHashing               int           `toml:"max_hashing"`
 
 // Log says what is logged, and in which form.
 type Log struct {

@@ -26,7 +26,7 @@ func documentation(t *testing.T) string {
 // documented are the keys of the tables, with the default as it is written there.
 func documented(t *testing.T) map[string]string {
 	t.Helper()
-	row := regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\| (.*?) \\|")
+	row := regexp.MustCompile("(?m)^\\| `([a-z0-9_.]+)` \\| (.*?) \\|")
 	keys := make(map[string]string)
 	for _, m := range row.FindAllStringSubmatch(documentation(t), -1) {
 		if _, twice := keys[m[1]]; twice {

@@ -37,6 +37,8 @@ func (c *Config) Sessions(reg prometheus.Registerer, logger *slog.Logger) sessio
 		ExpireAtBrowserClose:   d.SessionExpireAtBrowserClose,
 		AuthenticationBackends: d.AuthenticationBackends,
 		InactiveBackends:       d.InactiveBackends,
+		Passwords:              d.passwords(),
+		MaxHashing:             c.Limits.MaxHashing,
 		PoolSize:               c.Database.PoolSize,
 		QueryTimeout:           c.Database.QueryTimeout,
 		ConnectTimeout:         c.Database.ConnectTimeout,
