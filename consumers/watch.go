@@ -23,7 +23,13 @@ type Watched interface {
 	// A consumer that is not, and whose user is now somebody else, is treated as if its session had ended.
 	UserChanged(s *djangocompat.Session, u *djangocompat.User)
 
-	// Close closes the connection as [Conn.Close] does: an operator wants it.
+	// WatchesUser reports whether the consumer is a [UserWatcher], to which the login of a visitor who was nobody
+	// matters too.
+	WatchesUser() bool
+
+	// Send sends a message as [Conn.Send] does, and Close closes the connection as [Conn.Close] does: whoever
+	// knows the visitor, but not the consumer, wants it.
+	Send(m Message) error
 	Close(code CloseCode, reason string) error
 }
 
@@ -82,6 +88,15 @@ type news struct {
 
 // Watch implements Watched.
 func (s *Socket) Watch(w Watch) { s.watch = w }
+
+// WatchesUser implements Watched.
+func (s *Socket) WatchesUser() bool {
+	_, asks := s.own().(UserWatcher)
+	return asks
+}
+
+// Send implements Watched.
+func (s *Socket) Send(m Message) error { return s.send(m) }
 
 // Close implements Watched.
 func (s *Socket) Close(code CloseCode, reason string) error {

@@ -1,0 +1,138 @@
+package live
+
+import (
+	"crypto/sha256"
+	"time"
+
+	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/djangocompat"
+)
+
+// sumOf returns the first bytes of a text's SHA-256.
+func sumOf(text string) Hash {
+	sum := sha256.Sum256([]byte(text))
+	return Hash(sum[:len(Hash{})])
+}
+
+// watched is one session that open connections have. It is guarded by Live.mu.
+type watched struct {
+	key     string
+	hash    Hash
+	user    *djangocompat.User
+	ofUser  Hash
+	seats   *seat // those who are connected with it
+	expires int64 // Unix nanoseconds; 0 while unknown
+
+	mixed   bool      // not all connections know the same user
+	touched time.Time // when the change was committed that is to be looked at; zero for unknown
+	asking  bool      // the store is being asked
+	again   bool      // it changed while the store was being asked
+
+	nextOfUser, previousOfUser *watched
+	slot                       int32 // of the wheel; one of the special ones below
+	next, previous             *watched
+}
+
+// seat is one connection of a session. It is guarded by Live.mu, but for what is set at birth.
+type seat struct {
+	live           *Live             // set at birth
+	instance       consumers.Watched // set at birth
+	of             *watched          // nil once it has left
+	next, previous *seat
+}
+
+// Ended implements consumers.Watch.
+func (s *seat) Ended() { s.live.leave(s) }
+
+// index finds sessions by key and by user.
+type index struct {
+	sessions map[Hash]*watched
+	users    map[Hash]*watched // the first one; the others follow as nextOfUser
+	seats    int
+}
+
+func newIndex() index {
+	return index{sessions: make(map[Hash]*watched), users: make(map[Hash]*watched)}
+}
+
+// add returns the session under a key, which it makes if there is none.
+func (ix *index) add(key string, user *djangocompat.User) (w *watched, isNew bool) {
+	hash := HashSession(key)
+	if w := ix.sessions[hash]; w != nil {
+		return w, false
+	}
+	w = &watched{key: key, hash: hash, slot: nowhere}
+	ix.sessions[hash] = w
+	ix.assign(w, user)
+	return w, true
+}
+
+// assign notes whose session it is.
+func (ix *index) assign(w *watched, user *djangocompat.User) {
+	if w.user != nil {
+		ix.unassign(w)
+	}
+	w.user, w.ofUser = user, HashUser(user.PK)
+	w.nextOfUser, w.previousOfUser = ix.users[w.ofUser], nil
+	if w.nextOfUser != nil {
+		w.nextOfUser.previousOfUser = w
+	}
+	ix.users[w.ofUser] = w
+}
+
+func (ix *index) unassign(w *watched) {
+	if w.nextOfUser != nil {
+		w.nextOfUser.previousOfUser = w.previousOfUser
+	}
+	switch {
+	case w.previousOfUser != nil:
+		w.previousOfUser.nextOfUser = w.nextOfUser
+	case w.nextOfUser != nil:
+		ix.users[w.ofUser] = w.nextOfUser
+	default:
+		delete(ix.users, w.ofUser)
+	}
+	w.user, w.nextOfUser, w.previousOfUser = nil, nil, nil
+}
+
+// sit adds a connection to a session.
+func (ix *index) sit(s *seat, w *watched) {
+	s.of = w
+	s.next = w.seats
+	if s.next != nil {
+		s.next.previous = s
+	}
+	w.seats = s
+	ix.seats++
+}
+
+// stand takes a connection out of its session, and reports whether that was the last one.
+func (ix *index) stand(s *seat) (w *watched, last bool) {
+	w = s.of
+	if s.next != nil {
+		s.next.previous = s.previous
+	}
+	if s.previous != nil {
+		s.previous.next = s.next
+	} else {
+		w.seats = s.next
+	}
+	s.of, s.next, s.previous = nil, nil, nil
+	ix.seats--
+	return w, w.seats == nil
+}
+
+// remove forgets a session without connections.
+func (ix *index) remove(w *watched) {
+	delete(ix.sessions, w.hash)
+	ix.unassign(w)
+}
+
+// instances returns the connections of a session.
+func (w *watched) instances() []consumers.Watched {
+	var all []consumers.Watched
+	for s := w.seats; s != nil; s = s.next {
+		all = append(all, s.instance)
+	}
+	return all
+}

@@ -1,0 +1,90 @@
+package live
+
+import (
+	"time"
+
+	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/djangocompat"
+	"github.com/belleville/belleville/sessionstore"
+)
+
+// sentence is what the connections of a session are to be told. The zero sentence is nothing.
+type sentence struct {
+	instances []consumers.Watched
+	ended     bool
+	cause     consumers.EndCause
+	session   *djangocompat.Session
+	user      *djangocompat.User
+	touched   time.Time // when the change was committed; zero for unknown
+}
+
+// execute tells them.
+func (s sentence) execute(m *metrics) {
+	for _, instance := range s.instances {
+		if s.ended {
+			instance.SessionEnded(s.cause)
+		} else {
+			instance.UserChanged(s.session, s.user)
+		}
+	}
+	if len(s.instances) > 0 {
+		m.sentenced(s, time.Now())
+	}
+}
+
+// sentenceLocked compares what is now known of a session with what its connections know, and sees that it is
+// asked about again.
+func (l *Live) sentenceLocked(w *watched, now sessionstore.Standing, at time.Time) (s sentence) {
+	s.touched, w.touched = w.touched, time.Time{}
+	before := w.user
+	switch {
+	case before.IsAuthenticated() && !now.User.IsAuthenticated():
+		s.ended, s.cause, s.instances = true, causeOf(w, now, at), w.instances()
+		l.expelLocked(w)
+		return s
+	case w.mixed || !same(before, now.User):
+		w.mixed = false
+		s.session, s.user, s.instances = now.Session, now.User, w.instances()
+		l.index.assign(w, now.User)
+	}
+	w.expires = 0
+	if !now.Expires.IsZero() {
+		w.expires = now.Expires.UnixNano()
+	}
+	if w.again {
+		w.again = false
+		l.wheel.hurry(w)
+	} else {
+		l.wheel.place(w, at)
+	}
+	return s
+}
+
+// same reports whether two Users are of one visitor, about whom nothing has changed. A store gives the same User as
+// long as the row is the same.
+func same(a, b *djangocompat.User) bool { return a == b || a.IsAnonymous() && b.IsAnonymous() }
+
+// expelLocked forgets a session and its connections.
+func (l *Live) expelLocked(w *watched) {
+	for w.seats != nil {
+		l.index.stand(w.seats)
+	}
+	l.wheel.drop(w)
+	l.index.remove(w)
+}
+
+// causeOf says why nobody is logged in with a session any more.
+func causeOf(w *watched, now sessionstore.Standing, at time.Time) consumers.EndCause {
+	switch now.Reason {
+	case sessionstore.Inactive, sessionstore.BackendNotConfigured:
+		return consumers.EndedInactive
+	case sessionstore.NoSuchUser, sessionstore.BadPK:
+		return consumers.EndedNoUser
+	case sessionstore.HashMissing, sessionstore.HashMismatch:
+		return consumers.EndedByPassword
+	}
+	if w.expires != 0 && !at.Before(time.Unix(0, w.expires)) {
+		return consumers.EndedByExpiry
+	}
+	return consumers.EndedByLogout
+}

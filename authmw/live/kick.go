@@ -1,0 +1,67 @@
+package live
+
+import (
+	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/djangocompat"
+)
+
+// KickUser closes the open connections of a user, and returns how many those were. The user may come back: it is
+// the site that says who may.
+func (l *Live) KickUser(pk djangocompat.PK, code consumers.CloseCode, reason string) int {
+	return closeAll(l.ofUser(pk), code, reason)
+}
+
+// KickSession closes the open connections of a session, and returns how many those were.
+func (l *Live) KickSession(key string, code consumers.CloseCode, reason string) int {
+	l.mu.Lock()
+	var instances []consumers.Watched
+	if w := l.index.sessions[HashSession(key)]; w != nil {
+		instances = w.instances()
+	}
+	l.mu.Unlock()
+	return closeAll(instances, code, reason)
+}
+
+// KickAll closes the open connections of all who are logged in, and returns how many those were.
+func (l *Live) KickAll(code consumers.CloseCode, reason string) int {
+	l.mu.Lock()
+	var instances []consumers.Watched
+	for _, w := range l.index.sessions {
+		instances = append(instances, w.instances()...)
+	}
+	l.mu.Unlock()
+	return closeAll(instances, code, reason)
+}
+
+// SendUser sends a message on all open WebSockets of a user in this process, and returns how many took it.
+func (l *Live) SendUser(pk djangocompat.PK, m consumers.Message) int {
+	n := 0
+	for _, instance := range l.ofUser(pk) {
+		if instance.Send(m) == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// ofUser returns the connections of a user.
+func (l *Live) ofUser(pk djangocompat.PK) []consumers.Watched {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var instances []consumers.Watched
+	for w := l.index.users[HashUser(pk)]; w != nil; w = w.nextOfUser {
+		instances = append(instances, w.instances()...)
+	}
+	return instances
+}
+
+// closeAll closes connections, and returns how many were open.
+func closeAll(instances []consumers.Watched, code consumers.CloseCode, reason string) int {
+	n := 0
+	for _, instance := range instances {
+		if instance.Close(code, reason) == nil {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,148 @@
+package live
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/belleville/belleville/djangocompat"
+	"github.com/belleville/belleville/sessionstore"
+)
+
+// A Store says what handshakes would find, as [*sessionstore.Store] does.
+type Store interface {
+	// Standings returns what a handshake with each session key would find, in the order of the keys.
+	Standings(ctx context.Context, keys []string) ([]sessionstore.Standing, error)
+}
+
+// Config says how often sessions are asked about. The zero Config is a good one.
+type Config struct {
+	// RecheckInterval is the longest time after which an open session is asked about again. Default: 30 s.
+	RecheckInterval time.Duration
+	// BatchSize is how many sessions one query asks about. Default: 1000.
+	BatchSize int
+	// Now is the clock by which sessions expire: that of the store. Default: time.Now.
+	Now func() time.Time
+	// Registerer takes the metrics. Default: none.
+	Registerer prometheus.Registerer
+	// Logger is told when the store cannot say, once until it can. Default: none.
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if c.RecheckInterval <= 0 {
+		c.RecheckInterval = 30 * time.Second
+	}
+	if c.BatchSize <= 0 {
+		c.BatchSize = 1000
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Live knows the open connections of visitors, by session and by user. It may be used concurrently.
+type Live struct {
+	// Set at birth, never changed.
+	store   Store
+	cfg     Config
+	metrics *metrics
+	wakeups chan struct{} // holds one where something is urgent
+
+	mu    sync.Mutex // guards the fields below
+	index index
+	wheel wheel
+	touch touches
+}
+
+// New makes a Live. Nothing is asked about until Run runs.
+func New(store Store, cfg Config) *Live {
+	cfg = cfg.withDefaults()
+	l := &Live{
+		store:   store,
+		cfg:     cfg,
+		wakeups: make(chan struct{}, 1),
+		index:   newIndex(),
+		wheel:   newWheel(cfg.RecheckInterval, cfg.Now()),
+	}
+	l.metrics = newMetrics(l, cfg.Registerer)
+	return l
+}
+
+// SessionTouched says that a session may have changed, or gone: who is connected with it is asked about at once.
+// The hash is [HashSession] of its key. It was committed at the time committed, which may be zero for unknown.
+func (l *Live) SessionTouched(hash Hash, committed time.Time) {
+	l.metrics.touched.WithLabelValues(touchedSession).Inc()
+	l.mu.Lock()
+	l.touch.note(hash, committed)
+	w := l.index.sessions[hash]
+	if w != nil {
+		l.hurryLocked(w, committed)
+	}
+	l.mu.Unlock()
+	if w != nil {
+		l.wake()
+	}
+}
+
+// UserTouched says that a user's row may have changed, or gone. The hash is [HashUser] of the primary key.
+func (l *Live) UserTouched(hash Hash, committed time.Time) {
+	l.metrics.touched.WithLabelValues(touchedUser).Inc()
+	l.mu.Lock()
+	l.touch.note(hash, committed)
+	first := l.index.users[hash]
+	for w := first; w != nil; w = w.nextOfUser {
+		l.hurryLocked(w, committed)
+	}
+	l.mu.Unlock()
+	if first != nil {
+		l.wake()
+	}
+}
+
+// TouchAll says that anything may have changed unnoticed: every session is asked about, soon and in batches.
+func (l *Live) TouchAll() {
+	l.metrics.touched.WithLabelValues(touchedAll).Inc()
+	l.mu.Lock()
+	l.touch.blur()
+	for _, w := range l.index.sessions {
+		l.hurryLocked(w, time.Time{})
+	}
+	l.mu.Unlock()
+	l.wake()
+}
+
+// hurryLocked makes a session one of those that are asked about next.
+func (l *Live) hurryLocked(w *watched, committed time.Time) {
+	if w.touched.IsZero() {
+		w.touched = committed
+	}
+	w.again = w.asking // what is being asked now may be older than the change
+	l.wheel.hurry(w)
+}
+
+// wake tells Run that something is urgent.
+func (l *Live) wake() {
+	select {
+	case l.wakeups <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+// A Hash stands for a session key or a user, and tells nothing of either. What a trigger in the database tells of
+// is named so.
+type Hash [8]byte
+
+// HashSession returns the Hash of a session key: the first bytes of its SHA-256.
+func HashSession(key string) Hash { return sumOf(key) }
+
+// HashUser returns the Hash of a user: the first bytes of the SHA-256 of "user:" and the primary key, as text as
+// Django's str() has it.
+func HashUser(pk djangocompat.PK) Hash { return sumOf("user:" + pk.String()) }

@@ -1,0 +1,211 @@
+package sessionstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/belleville/belleville/djangocompat"
+)
+
+// A Standing is what a handshake with a session key would find.
+type Standing struct {
+	// Session is the empty one where there is none.
+	Session *djangocompat.Session
+	// User is AnonymousUser where nobody is logged in, for which Reason says why.
+	User   *djangocompat.User
+	Reason Reason
+	// Expires is when what is stored expires; zero where there is nothing, or the engine does not say.
+	Expires time.Time
+}
+
+// lookupStandings are the lookups of sessions that are open.
+const lookupStandings lookupKind = "standing"
+
+// maxStandings is how many sessions, or users, one query asks about.
+const maxStandings = 1000
+
+// Standings returns the Standing of each session key, in the order of the keys. A thousand keys are a query for the
+// sessions and one for their users; engines that are no table, and so no query, are asked key by key.
+func (s *Store) Standings(ctx context.Context, keys []string) ([]Standing, error) {
+	standings := make([]Standing, 0, len(keys))
+	for part := range slices.Chunk(keys, maxStandings) {
+		some, err := s.standings(ctx, part)
+		if err != nil {
+			s.metrics.checkFailed()
+			return nil, fmt.Errorf("check sessions: %w", err)
+		}
+		standings = append(standings, some...)
+	}
+	return standings, nil
+}
+
+func (s *Store) standings(ctx context.Context, keys []string) ([]Standing, error) {
+	read := s.readEach
+	if _, ok := s.engine.(dbEngine); ok {
+		read = s.readTogether
+	}
+	standings, err := read(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	claims, err := s.claims(standings)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.rowsOf(ctx, claims)
+	if err != nil {
+		return nil, err
+	}
+	for i := range standings {
+		st, c := &standings[i], claims[i]
+		row, ok := rows[c.pk]
+		switch {
+		case c.reason != LoggedIn:
+			st.Reason = c.reason
+		case !ok:
+			st.Reason = NoSuchUser
+		default:
+			st.Reason = s.verify(row, c.backend, st.Session)
+		}
+		st.User = s.anonymous
+		if st.Reason >= LoggedIn {
+			st.User = s.known.share(row.user, c.backend)
+		}
+	}
+	return standings, nil
+}
+
+// claim is what a session says of its user; the reason is LoggedIn where that is to be looked up.
+type claim struct {
+	pk      djangocompat.PK
+	backend string
+	reason  Reason
+}
+
+// claims returns what sessions say of their users.
+func (s *Store) claims(standings []Standing) ([]claim, error) {
+	t, err := s.ready()
+	if err != nil {
+		return nil, err
+	}
+	claims := make([]claim, len(standings))
+	for i := range standings {
+		claims[i] = s.claimOf(standings[i].Session, t.pkKind)
+	}
+	return claims, nil
+}
+
+func (s *Store) claimOf(session *djangocompat.Session, kind djangocompat.PKKind) claim {
+	id, ok := session.Get(djangocompat.AuthUserIDKey)
+	if !ok || !session.Has(djangocompat.AuthBackendKey) {
+		return claim{reason: NoLogin}
+	}
+	backend, ok := session.GetString(djangocompat.AuthBackendKey)
+	i := slices.Index(s.cfg.AuthenticationBackends, backend)
+	if !ok || i < 0 {
+		return claim{reason: BackendNotConfigured}
+	}
+	pk, err := djangocompat.PKFrom(kind, id)
+	if err != nil || !representable(pk) {
+		return claim{reason: BadPK}
+	}
+	return claim{pk, s.cfg.AuthenticationBackends[i], LoggedIn}
+}
+
+// rowsOf returns the rows of the users who are claimed.
+func (s *Store) rowsOf(ctx context.Context, claims []claim) (map[djangocompat.PK]userRow, error) {
+	pks := make([]djangocompat.PK, 0, len(claims))
+	seen := make(map[djangocompat.PK]bool, len(claims))
+	for _, c := range claims {
+		if c.reason == LoggedIn && !seen[c.pk] {
+			seen[c.pk] = true
+			pks = append(pks, c.pk)
+		}
+	}
+	if len(pks) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
+	defer cancel()
+	return s.fetchUsers(ctx, pks)
+}
+
+// readTogether reads sessions from the table in one query.
+func (s *Store) readTogether(ctx context.Context, keys []string) ([]Standing, error) {
+	rows, err := s.fetchStanding(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	standings := make([]Standing, len(keys))
+	for i, key := range keys {
+		standings[i].Session = s.empty()
+		row, ok := rows[key]
+		if !ok {
+			continue
+		}
+		if data, err := row.decode(s.codec); err == nil {
+			standings[i].Session, standings[i].Expires = djangocompat.NewSession(key, data, s), row.expires
+		}
+	}
+	return standings, nil
+}
+
+// standingRow is a row of the session table, and when it expires.
+type standingRow struct {
+	sessionRow
+	expires time.Time
+}
+
+// fetchStanding is the query for the sessions under keys with the times at which they expire.
+func (s *Store) fetchStanding(ctx context.Context, keys []string) (map[string]*standingRow, error) {
+	t, err := s.ready()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
+	defer cancel()
+	s.metrics.batch(lookupStandings, len(keys))
+	found := make(map[string]*standingRow, len(keys))
+	err = s.db.query(ctx, t.standings(keys, s.cfg.Now()), func(scan func(...any) error) error {
+		var key textValue
+		row, at := new(standingRow), timeValue{location: t.location}
+		if err := scan(&key, &row.text, &at); err != nil {
+			return err
+		}
+		row.expires = at.Time
+		found[string(key)] = row
+		return nil
+	})
+	if faultOf(err) == FaultValue && len(keys) > 1 {
+		return apart(ctx, keys, s.fetchStanding)
+	}
+	if err != nil && faultOf(err) == FaultValue { // no such key can be in the table
+		return nil, nil
+	}
+	return found, s.noted(err)
+}
+
+// maxReaders bounds the sessions that are read at the same time one by one.
+const maxReaders = 64
+
+// readEach reads sessions from an engine that is no table.
+func (s *Store) readEach(ctx context.Context, keys []string) ([]Standing, error) {
+	standings := make([]Standing, len(keys))
+	var readers errgroup.Group
+	readers.SetLimit(maxReaders)
+	for i, key := range keys {
+		readers.Go(func() error {
+			data, result, err := s.engine.load(ctx, key)
+			standings[i].Session = s.empty()
+			if err == nil && result == loadFound {
+				standings[i].Session = djangocompat.NewSession(key, data, s)
+			}
+			return err
+		})
+	}
+	return standings, readers.Wait()
+}
