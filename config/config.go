@@ -147,8 +147,8 @@ type Limits struct {
 	DrainWindow              time.Duration `toml:"drain_window"`
 	DrainTimeout             time.Duration `toml:"drain_timeout"`
 	Loops                    int           `toml:"loops"`
-}
 	MaxHashing               int           `toml:"max_hashing"`
+}
 
 // Log says what is logged, and in which form.
 type Log struct {
