@@ -37,6 +37,7 @@ var floors = map[string]int{
 	"authmw/live":       4,
 	"routing":           4,
 	"consumers/builtin": 4,
+	"consumers/worker":  4,
 	"wstest":            4,
 
 	"server": 5,
@@ -71,7 +72,7 @@ var homes = map[string][]string{
 	"github.com/coder/websocket":            {},
 	"github.com/chromedp":                   {},
 	"go.uber.org/goleak":                    {},
-	"github.com/prometheus/client_golang":   {"sessionstore", "channellayer/memlayer", "channellayer/redislayer", "authmw", "authmw/live", "consumers/builtin", "server", "config", "cmd/belleville", "cmd/belleville/demo"},
+	"github.com/prometheus/client_golang":   {"sessionstore", "channellayer/memlayer", "channellayer/redislayer", "authmw", "authmw/live", "consumers/builtin", "consumers/worker", "server", "config", "cmd/belleville", "cmd/belleville/demo"},
 	"github.com/prometheus/client_model/go": {},
 }
 
