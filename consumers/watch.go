@@ -23,10 +23,6 @@ type Watched interface {
 	// A consumer that is not, and whose user is now somebody else, is treated as if its session had ended.
 	UserChanged(s *djangocompat.Session, u *djangocompat.User)
 
-	// WatchesUser reports whether the consumer is a [UserWatcher], to which the login of a visitor who was nobody
-	// matters too.
-	WatchesUser() bool
-
 	// Send sends a message as [Conn.Send] does, and Close closes the connection as [Conn.Close] does: whoever
 	// knows the visitor, but not the consumer, wants it.
 	Send(m Message) error
@@ -89,7 +85,8 @@ type news struct {
 // Watch implements Watched.
 func (s *Socket) Watch(w Watch) { s.watch = w }
 
-// WatchesUser implements Watched.
+// WatchesUser reports whether the consumer is a [UserWatcher], to which the login of a visitor who was nobody matters
+// too.
 func (s *Socket) WatchesUser() bool {
 	_, asks := s.own().(UserWatcher)
 	return asks

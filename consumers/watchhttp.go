@@ -42,9 +42,6 @@ func (e *Exchange) UserChanged(_ *djangocompat.Session, u *djangocompat.User) {
 	}
 }
 
-// WatchesUser implements Watched.
-func (*Exchange) WatchesUser() bool { return false }
-
 // Send implements Watched: a response has no place for a message from elsewhere.
 func (*Exchange) Send(Message) error { return ErrClosed }
 

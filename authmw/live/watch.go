@@ -24,7 +24,7 @@ func (wa watching) Open(ctx context.Context, s *consumers.Scope) (consumers.Inst
 		return nil, err
 	}
 	if w, ok := instance.(consumers.Watched); ok && s.Session != nil && s.User != nil && s.Session.Key() != "" {
-		if s.User.IsAuthenticated() || w.WatchesUser() {
+		if s.User.IsAuthenticated() || watchesUser(instance) {
 			wa.live.enter(s, w)
 		}
 	}
@@ -33,6 +33,12 @@ func (wa watching) Open(ctx context.Context, s *consumers.Scope) (consumers.Inst
 
 // Unwrap returns the Application inside, so that a route can see that it is a router.
 func (wa watching) Unwrap() consumers.Application { return wa.app }
+
+// watchesUser reports whether a login matters to a consumer whose visitor is nobody.
+func watchesUser(instance consumers.Instance) bool {
+	w, ok := instance.(interface{ WatchesUser() bool })
+	return ok && w.WatchesUser()
+}
 
 // enter takes a connection in.
 func (l *Live) enter(s *consumers.Scope, instance consumers.Watched) {
