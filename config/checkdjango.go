@@ -9,10 +9,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/belleville/belleville/djangocompat"
 	"github.com/belleville/belleville/sessionstore"
 )
-
-const jsonSerializer = "django.contrib.sessions.serializers.JSONSerializer"
 
 // later are the values that Django knows and this version does not.
 var later = []string{
@@ -20,7 +19,6 @@ var later = []string{
 	"django.contrib.sessions.backends.cached_db",
 	"django.contrib.sessions.backends.file",
 	"django.contrib.sessions.backends.signed_cookies",
-	"django.contrib.sessions.serializers.PickleSerializer",
 	"channels_postgres.core.PostgresChannelLayer",
 }
 
@@ -161,7 +159,10 @@ var cookieName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 func (l *loader) sessions() {
 	d := l.config.Django
 	l.only("django.session_engine", d.SessionEngine, sessionstore.EngineDB)
-	l.only("django.session_serializer", d.SessionSerializer, jsonSerializer)
+	if _, err := djangocompat.ParseSerializer(d.SessionSerializer); err != nil && !l.mistakes.has("django.session_serializer") {
+		l.mistakes.add("django.session_serializer", quote(d.SessionSerializer)+" is not Django's, and only its own code knows what it writes",
+			"write "+quote(djangocompat.JSONSerializer.String())+" or "+quote(djangocompat.PickleSerializer.String())+", as the site has it, or let the site use one of them")
+	}
 	l.positive("django.session_cookie_age", int64(d.SessionCookieAge))
 	l.enumerated("django.session_cookie_samesite", d.SessionCookieSameSite, "Lax", "Strict", "None", "")
 	l.identifier("django.session_table", d.SessionTable)

@@ -49,7 +49,7 @@ func samples(secretFile string) map[string]sample {
 		"django.password_cost.argon2_memory":     bare("1024"),
 		"django.password_cost.argon2_threads":    bare("2"),
 		"django.session_engine":                  text("django.contrib.sessions.backends.db"),
-		"django.session_serializer":              text("django.contrib.sessions.serializers.JSONSerializer"),
+		"django.session_serializer":              text("django.contrib.sessions.serializers.PickleSerializer"),
 		"django.session_salt":                    text("django.contrib.sessions.Mine"),
 		"django.session_table":                   text("s"),
 		"django.session_cookie_name":             text("sid"),

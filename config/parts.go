@@ -47,6 +47,7 @@ func (c *Config) Sessions(reg prometheus.Registerer, logger *slog.Logger) sessio
 		Registerer:             reg,
 		Logger:                 logger,
 	}
+	s.SessionSerializer, _ = djangocompat.ParseSerializer(d.SessionSerializer) // it was checked
 	if !d.UseTZ {
 		s.Location, _ = time.LoadLocation(d.TimeZone) // it was checked
 	}

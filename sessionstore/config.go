@@ -45,6 +45,8 @@ type Config struct {
 
 	// SessionEngine is SESSION_ENGINE. Default, and the only one so far: EngineDB.
 	SessionEngine string
+	// SessionSerializer is SESSION_SERIALIZER. Default: djangocompat.JSONSerializer.
+	SessionSerializer djangocompat.Serializer
 	// Schema is the PostgreSQL schema of the tables. Default: the search path decides.
 	Schema string
 	// SessionTable is the table of sessions. Default: "django_session".

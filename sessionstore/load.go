@@ -32,7 +32,7 @@ func (s *Store) Load(ctx context.Context, key string) (*djangocompat.Session, er
 
 // empty returns the session of a visitor who has none. If it is saved, it gets a key of its own.
 func (s *Store) empty() *djangocompat.Session {
-	return djangocompat.NewSession("", djangocompat.SessionData{}, s)
+	return djangocompat.NewSession("", s.cfg.SessionSerializer.Empty(), s)
 }
 
 // apart asks for each key alone: one of them is something that the database cannot represent, and that must

@@ -92,6 +92,7 @@ func newStore(cfg Config, db database) *Store {
 		codec: djangocompat.SessionCodec{
 			Keys:         cfg.Keys,
 			Salt:         cfg.Salt,
+			Serializer:   cfg.SessionSerializer,
 			MaxSize:      cfg.MaxSessionSize,
 			AcceptSHA1:   !cfg.RefuseLegacy,
 			RefuseLegacy: cfg.RefuseLegacy,
