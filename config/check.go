@@ -121,11 +121,12 @@ func (l *loader) limits() {
 	}{
 		{"limits.max_message", m.MaxMessage},
 		{"limits.max_fragments", m.MaxFragments},
+		{"limits.max_control_frames", m.MaxControlFrames},
 		{"limits.max_head", m.MaxHead},
 		{"limits.max_headers", m.MaxHeaders},
 		{"limits.max_connections", m.MaxConnections},
-		{"limits.max_connections_per_address", m.MaxConnectionsPerAddress},
 		{"limits.max_hashing", m.MaxHashing},
+		{"limits.max_connections_per_address", m.MaxConnectionsPerAddress},
 		{"limits.queue_bytes", m.QueueBytes},
 		{"limits.queue_frames", m.QueueFrames},
 		{"limits.loops", m.Loops},

@@ -44,6 +44,7 @@ func (l *loader) routes() {
 		c.consumer()
 		c.allow(names)
 		c.relay(names)
+		c.wire()
 		c.bridge()
 	}
 }

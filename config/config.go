@@ -134,6 +134,7 @@ type ChannelLayer struct {
 type Limits struct {
 	MaxMessage               int           `toml:"max_message"`
 	MaxFragments             int           `toml:"max_fragments"`
+	MaxControlFrames         int           `toml:"max_control_frames"`
 	MaxHead                  int           `toml:"max_head"`
 	MaxHeaders               int           `toml:"max_headers"`
 	HandshakeTimeout         time.Duration `toml:"handshake_timeout"`
@@ -167,6 +168,9 @@ type Route struct {
 	Publish  string   `toml:"publish"`
 	Stamp    []string `toml:"stamp"`
 	Channel  string   `toml:"channel"`
+
+	Compression        bool `toml:"compression"`
+	CompressionMinimum int  `toml:"compression_minimum"`
 }
 
 // Default returns a Config with the values that keys have when they are left out.

@@ -119,15 +119,17 @@ func samples(secretFile string) map[string]sample {
 		"log.level":  text("debug"),
 		"log.format": text("json"),
 
-		"routes.path":      text("ws/<room>"),
-		"routes.re_path":   text("^ws/$"),
-		"routes.consumer":  text("whoami"),
-		"routes.allow":     text("staff"),
-		"routes.allow_sql": text("SELECT {user.pk}"),
-		"routes.groups":    {`["a", "b"]`, "a,b"},
-		"routes.publish":   text("a.b"),
-		"routes.stamp":     {`["user.pk"]`, "user.pk"},
-		"routes.channel":   {`"chat"`, "chat"},
+		"routes.path":                text("ws/<room>"),
+		"routes.re_path":             text("^ws/$"),
+		"routes.consumer":            text("whoami"),
+		"routes.allow":               text("staff"),
+		"routes.allow_sql":           text("SELECT {user.pk}"),
+		"routes.groups":              {`["a", "b"]`, "a,b"},
+		"routes.publish":             text("a.b"),
+		"routes.stamp":               {`["user.pk"]`, "user.pk"},
+		"routes.compression":         bare("true"),
+		"routes.compression_minimum": bare("2"),
+		"routes.channel":             {`"chat"`, "chat"},
 	}
 }
 
@@ -140,6 +142,9 @@ func base(path string) []string {
 	if path == "routes.channel" {
 		return append(env, "BELLEVILLE_ROUTES_0_PATH=ws/", "BELLEVILLE_ROUTES_0_CONSUMER=bridge",
 			"BELLEVILLE_CHANNEL_LAYERS_DEFAULT_BACKEND=channels_redis.core.RedisChannelLayer")
+	}
+	if path == "routes.compression_minimum" {
+		env = append(env, "BELLEVILLE_ROUTES_0_COMPRESSION=true")
 	}
 	for name, value := range map[string]string{
 		"routes.path": "ws/", "routes.consumer": "relay", "routes.groups": "g", "routes.publish": "t",

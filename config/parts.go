@@ -69,7 +69,8 @@ func (u User) table() sessionstore.UserTable {
 func (c *Config) Server(reg prometheus.Registerer, logger *slog.Logger) server.Config {
 	m := c.Limits
 	return server.Config{
-		MaxMessage: m.MaxMessage, MaxFragments: m.MaxFragments, MaxHead: m.MaxHead, MaxHeaders: m.MaxHeaders,
+		MaxMessage: m.MaxMessage, MaxFragments: m.MaxFragments, MaxControlFrames: m.MaxControlFrames,
+		MaxHead: m.MaxHead, MaxHeaders: m.MaxHeaders,
 		HandshakeTimeout: m.HandshakeTimeout,
 		MaxConnections:   m.MaxConnections, MaxConnectionsPerAddress: m.MaxConnectionsPerAddress,
 		QueueBytes: m.QueueBytes, QueueFrames: m.QueueFrames, WriteTimeout: m.WriteTimeout,

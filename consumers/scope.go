@@ -45,6 +45,9 @@ type Scope struct {
 	Server netip.AddrPort
 	// Subprotocols are those that the client offers, in its order.
 	Subprotocols []string
+	// Subprotocol is what the handshake is answered with where the consumer names none: a middleware has taken
+	// an offer for itself.
+	Subprotocol string
 
 	// Cookies is set by authmw.Cookies. Those of a WebSocket are there until Connect has returned, like Header.
 	Cookies map[string]string
@@ -69,6 +72,7 @@ type Scope struct {
 	// by the server.
 	Draining <-chan struct{}
 
+	wire   *Wire
 	values []value
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"github.com/belleville/belleville/consumers"
 	"github.com/gobwas/ws"
@@ -69,14 +70,17 @@ type conn struct {
 	stuck    bool // the descriptor takes no more for now; an event will say when
 
 	// Shared with whoever sends.
+	deflation atomic.Uint32 // what is agreed on about compression, set with the answer to the handshake
+
 	mu     sync.Mutex // guards the fields below
 	phase  phase
 	want   wants
 	posted bool // the owner knows that something is wanted
 	held   bool // the consumer takes no more messages for now
 	socket *consumers.Socket
-	opened bool   // the handshake was answered with 101
-	key    string // Sec-WebSocket-Key, until the handshake is answered
+	opened bool      // the handshake was answered with 101
+	key    string    // Sec-WebSocket-Key, until the handshake is answered
+	offer  deflation // what the client can decompress
 	out    outbox
 	code   consumers.CloseCode // why it was closed, by us or by the peer; 0 while it is not
 	since  int64               // the tick at which the phase began
@@ -124,7 +128,9 @@ func (c *conn) Answer(r consumers.Response) error {
 		return consumers.ErrClosed
 	}
 	if r.Status == http.StatusSwitchingProtocols {
-		c.out.push(appendAccepted(make([]byte, 0, 160), c.key, r))
+		d := c.offer.agreed(c.wireLocked())
+		c.deflation.Store(uint32(d))
+		c.out.push(appendAccepted(make([]byte, 0, 160), c.key, d, r))
 		c.setPhaseLocked(open)
 		c.opened = true
 		c.server.metrics.sockets.Inc()
@@ -142,12 +148,7 @@ func (c *conn) Answer(r consumers.Response) error {
 
 // Send implements consumers.Transport.
 func (c *conn) Send(m consumers.Message, frames *consumers.Frames) error {
-	var frame []byte
-	if frames == nil {
-		frame = messageFrame(m)
-	} else {
-		frame = frames.Frame(consumers.Plain, func() []byte { return messageFrame(m) })
-	}
+	frame := c.frameOf(m, frames)
 	c.mu.Lock()
 	if c.phase != open {
 		c.mu.Unlock()
@@ -172,6 +173,26 @@ func (c *conn) Send(m consumers.Message, frames *consumers.Frames) error {
 	}
 	c.server.metrics.sent(len(m.Data))
 	return nil
+}
+
+// frameOf returns the frame of a message. What goes to many connections is framed once, and compressed once.
+func (c *conn) frameOf(m consumers.Message, frames *consumers.Frames) []byte {
+	form, build := consumers.Plain, messageFrame
+	if deflation(c.deflation.Load()).compresses(len(m.Data)) {
+		form, build = consumers.Compressed, c.server.deflaters.frame
+	}
+	if frames == nil {
+		return build(m)
+	}
+	return frames.Frame(form, func() []byte { return build(m) })
+}
+
+// wireLocked returns how the connection is carried.
+func (c *conn) wireLocked() *consumers.Wire {
+	if c.socket == nil {
+		return new(consumers.Wire)
+	}
+	return c.socket.Wire()
 }
 
 // shedLocked gives a client up that does not read: what waits is thrown away, but for the frame that is half

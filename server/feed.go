@@ -140,7 +140,7 @@ func (c *conn) frame(data []byte) (used int, _ *frameError) {
 	if c.in != nil && c.in.left > 0 {
 		return c.more(data)
 	}
-	h, size, err := parseHeader(data)
+	h, size, err := parseHeader(data, c.reserved())
 	if err != nil || size == 0 {
 		return 0, err
 	}
@@ -149,7 +149,7 @@ func (c *conn) frame(data []byte) (used int, _ *frameError) {
 	}
 	limits := &c.server.cfg
 	if h.Length > int64(limits.MaxMessage-c.assembled()) {
-		return 0, errTooLarge
+		return 0, errTooLarge // a compressed message is larger than a plain one only where that is foolish
 	}
 	if c.in != nil {
 		if err := c.in.check(h, limits); err != nil {
@@ -173,9 +173,24 @@ func (c *conn) frame(data []byte) (used int, _ *frameError) {
 	return size + used, err
 }
 
+// reserved returns the reserved bits that may begin a message.
+func (c *conn) reserved() byte {
+	if c.deflation.Load() != 0 {
+		return rsv1
+	}
+	return 0
+}
+
 // single takes a message that came whole and in one frame, as most do.
 func (c *conn) single(h ws.Header, payload []byte) *frameError {
 	ws.Cipher(payload, h.Mask, 0)
+	if h.Rsv != 0 {
+		m, err := c.server.deflaters.inflate(kindOf(h.OpCode), payload, c.server.cfg.MaxMessage)
+		if err == nil {
+			c.deliver(m)
+		}
+		return err
+	}
 	m := consumers.Message{Kind: kindOf(h.OpCode)}
 	if m.Kind == consumers.Text && !utf8.Valid(payload) {
 		return errNotUTF8
@@ -191,7 +206,7 @@ func (c *conn) more(data []byte) (used int, _ *frameError) {
 	if err != nil || !c.in.whole() {
 		return used, err
 	}
-	m, err := c.in.message()
+	m, err := c.in.message(c.server)
 	if err != nil {
 		return used, err
 	}

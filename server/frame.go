@@ -22,6 +22,7 @@ var (
 	errTooLarge  = &frameError{consumers.CloseTooBig, "too_large"}
 	errFragments = &frameError{consumers.ClosePolicyViolation, "fragments"}
 	errNotUTF8   = &frameError{consumers.CloseInvalidPayload, "utf8"}
+	errDeflate   = &frameError{consumers.CloseInvalidPayload, "deflate"}
 	errControls  = &frameError{consumers.ClosePolicyViolation, "control_frames"}
 )
 
@@ -30,15 +31,15 @@ const maxControl = 125
 
 // parseHeader reads the header of a client's frame from memory. It returns how long it is, 0 while it has
 // not come whole; what is wrong with the bytes that have come is told at once. Nothing that the header declares has
-// been believed yet. RFC 6455 §5.2.
-func parseHeader(data []byte) (h ws.Header, size int, err *frameError) {
+// been believed yet. The reserved bits in allowed may begin a message. RFC 6455 §5.2.
+func parseHeader(data []byte, allowed byte) (h ws.Header, size int, err *frameError) {
 	if len(data) == 0 {
 		return h, 0, nil
 	}
 	h.Fin = data[0]&0x80 != 0
 	h.Rsv = data[0] >> 4 & 7
 	h.OpCode = ws.OpCode(data[0] & 0x0f)
-	if err := checkFirst(h); err != nil || len(data) < 2 {
+	if err := checkFirst(h, allowed); err != nil || len(data) < 2 {
 		return h, 0, err
 	}
 	h.Masked = data[1]&0x80 != 0
@@ -64,9 +65,12 @@ func parseHeader(data []byte) (h ws.Header, size int, err *frameError) {
 }
 
 // checkFirst refuses a first byte that no client may send.
-func checkFirst(h ws.Header) *frameError {
+func checkFirst(h ws.Header, allowed byte) *frameError {
+	if h.OpCode.IsControl() || h.OpCode == ws.OpContinuation {
+		allowed = 0
+	}
 	switch {
-	case h.Rsv != 0, h.OpCode.IsReserved(), h.OpCode.IsControl() && !h.Fin:
+	case h.Rsv&^allowed != 0, h.OpCode.IsReserved(), h.OpCode.IsControl() && !h.Fin:
 		return errProtocol
 	}
 	return nil
@@ -111,11 +115,15 @@ func closeCode(payload []byte) (consumers.CloseCode, *frameError) {
 
 // messageFrame returns the frame of a message.
 func messageFrame(m consumers.Message) []byte {
-	op := ws.OpText
-	if m.Kind == consumers.Binary {
-		op = ws.OpBinary
+	return appendFrame(make([]byte, 0, ws.MaxHeaderSize+len(m.Data)), opOf(m.Kind), m.Data)
+}
+
+// opOf returns the opcode that begins a message.
+func opOf(k consumers.Kind) ws.OpCode {
+	if k == consumers.Binary {
+		return ws.OpBinary
 	}
-	return appendFrame(make([]byte, 0, ws.MaxHeaderSize+len(m.Data)), op, m.Data)
+	return ws.OpText
 }
 
 // closeFrame returns a close frame; CloseNoStatus has none of its own.

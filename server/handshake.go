@@ -52,7 +52,7 @@ func (s *Server) handshake(c *conn, h *head) {
 	}
 	key, _ := h.single("sec-websocket-key") // it was checked
 	c.mu.Lock()
-	c.key = strings.Clone(key)
+	c.key, c.offer = strings.Clone(key), h.deflation()
 	c.setPhaseLocked(deciding)
 	c.mu.Unlock()
 	s.consumers.Go(func() { s.decide(c, scope) })

@@ -18,6 +18,7 @@ type incoming struct {
 	payload   []byte         // so far, without its mask
 	checked   int            // how much of a text's payload is whole characters
 	fragments int            // how many have begun; 0 means that no message has
+	deflated  bool           // the payload is compressed
 
 	// Of its latest frame.
 	left int64 // what has not come
@@ -46,7 +47,7 @@ func (in *incoming) check(h ws.Header, limits *Config) *frameError {
 // begin takes a data frame's header.
 func (in *incoming) begin(h ws.Header) {
 	if in.fragments == 0 {
-		in.kind = kindOf(h.OpCode)
+		in.kind, in.deflated = kindOf(h.OpCode), h.Rsv != 0
 	}
 	in.fragments++
 	in.left, in.mask, in.at, in.last = h.Length, h.Mask, 0, h.Fin
@@ -74,7 +75,7 @@ func (in *incoming) take(data []byte) (used int, _ *frameError) {
 	}
 	in.at = (in.at + used) % len(in.mask)
 	in.left -= int64(used)
-	if in.kind != consumers.Text {
+	if in.kind != consumers.Text || in.deflated {
 		return used, nil
 	}
 	valid, ok := wholeCharacters(in.payload[in.checked:])
@@ -86,13 +87,16 @@ func (in *incoming) take(data []byte) (used int, _ *frameError) {
 }
 
 // message returns the message, which is whole, and makes room for another.
-func (in *incoming) message() (consumers.Message, *frameError) {
-	m := consumers.Message{Kind: in.kind, Data: in.payload}
+func (in *incoming) message(s *Server) (m consumers.Message, err *frameError) {
+	m = consumers.Message{Kind: in.kind, Data: in.payload}
+	if in.deflated && in.kind != 0 {
+		m, err = s.deflaters.inflate(in.kind, in.payload, s.cfg.MaxMessage)
+	}
 	in.payload, in.checked, in.fragments, in.last = nil, 0, 0, false
 	if m.Data == nil {
 		m.Data = []byte{}
 	}
-	return m, nil
+	return m, err
 }
 
 // mute keeps nothing more of a message that nobody wants any more; its frames must still be told apart.

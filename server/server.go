@@ -26,6 +26,7 @@ type Server struct {
 	clock     clock
 	metrics   *metrics
 	admission *admission
+	deflaters deflaters
 	http      *http.Server
 	handed    *handedListener // connections that turned out to be plain HTTP
 

@@ -128,7 +128,7 @@ func (h *head) subprotocols() []string {
 const acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 // appendAccepted appends the answer that opens the WebSocket. RFC 6455 §4.2.2.
-func appendAccepted(dst []byte, key string, r consumers.Response) []byte {
+func appendAccepted(dst []byte, key string, d deflation, r consumers.Response) []byte {
 	sum := sha1.Sum([]byte(key + acceptGUID))
 	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	dst = base64.StdEncoding.AppendEncode(dst, sum[:])
@@ -138,6 +138,7 @@ func appendAccepted(dst []byte, key string, r consumers.Response) []byte {
 		dst = append(dst, r.Subprotocol...)
 		dst = append(dst, "\r\n"...)
 	}
+	dst = appendDeflation(dst, d)
 	dst = appendFields(dst, r.Header)
 	return append(dst, "\r\n"...)
 }
