@@ -14,7 +14,7 @@ type Conn struct {
 
 // Acceptance says how a handshake is accepted.
 type Acceptance struct {
-	// Subprotocol is one of those that the client offers, or "".
+	// Subprotocol is one of those that the client offers. Default: the Scope's.
 	Subprotocol string
 	// Header is sent with the answer; here is the one chance to set a cookie.
 	Header http.Header
@@ -26,6 +26,9 @@ func (c *Conn) Accept() error { return c.AcceptWith(Acceptance{}) }
 // AcceptWith accepts the handshake with a subprotocol or header fields.
 // Python: self.accept(subprotocol=..., headers=...).
 func (c *Conn) AcceptWith(a Acceptance) error {
+	if a.Subprotocol == "" {
+		a.Subprotocol = c.Scope().Subprotocol
+	}
 	return c.socket.answer(Response{
 		Status: http.StatusSwitchingProtocols, Header: a.Header, Subprotocol: a.Subprotocol,
 	})

@@ -34,6 +34,7 @@ var floors = map[string]int{
 	"routing/internal/pyregexp": 3,
 
 	"authmw":            4,
+	"authmw/token":      4,
 	"authmw/live":       4,
 	"routing":           4,
 	"consumers/builtin": 4,
@@ -72,7 +73,7 @@ var homes = map[string][]string{
 	"github.com/coder/websocket":            {},
 	"github.com/chromedp":                   {},
 	"go.uber.org/goleak":                    {},
-	"github.com/prometheus/client_golang":   {"sessionstore", "channellayer/memlayer", "channellayer/redislayer", "authmw", "authmw/live", "consumers/builtin", "consumers/worker", "server", "config", "cmd/belleville", "cmd/belleville/demo"},
+	"github.com/prometheus/client_golang":   {"sessionstore", "channellayer/memlayer", "channellayer/redislayer", "authmw", "authmw/live", "authmw/token", "consumers/builtin", "consumers/worker", "server", "config", "cmd/belleville", "cmd/belleville/demo"},
 	"github.com/prometheus/client_model/go": {},
 }
 

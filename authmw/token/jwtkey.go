@@ -1,0 +1,72 @@
+package token
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// minRSA is the length in bits of the shortest RSA key that is taken.
+const minRSA = 1024
+
+// staticKey returns the key of the configured algorithm. Texts of the parser are not passed on: they may quote a key.
+func staticKey(cfg JWTConfig) (any, error) {
+	if strings.HasPrefix(cfg.Algorithm, "HS") {
+		return secretKey(cfg)
+	}
+	if cfg.VerifyingKey == "" {
+		return nil, fmt.Errorf("token: verifying_key is missing: %s needs a public key, or jwk_url", cfg.Algorithm)
+	}
+	pem := []byte(cfg.VerifyingKey)
+	var key any
+	var err error
+	switch cfg.Algorithm[:2] {
+	case "RS", "PS":
+		key, err = jwt.ParseRSAPublicKeyFromPEM(pem)
+	case "ES":
+		key, err = jwt.ParseECPublicKeyFromPEM(pem)
+	default:
+		key, err = jwt.ParseEdPublicKeyFromPEM(pem)
+	}
+	if err != nil || !keyFits(cfg.Algorithm, key) {
+		return nil, fmt.Errorf("token: verifying_key is no public key for %s, in PEM", cfg.Algorithm)
+	}
+	return key, nil
+}
+
+// secretKey returns the key of an HS algorithm. What is a public key elsewhere is no secret.
+func secretKey(cfg JWTConfig) (any, error) {
+	secret := cfg.SigningKey.Reveal()
+	switch {
+	case secret == "":
+		return nil, fmt.Errorf("token: signing_key is missing: %s needs a secret", cfg.Algorithm)
+	case strings.Contains(secret, "-----BEGIN "), strings.HasPrefix(secret, "ssh-"):
+		return nil, fmt.Errorf("token: signing_key is a key for another algorithm than %s", cfg.Algorithm)
+	case cfg.VerifyingKey != "":
+		return nil, fmt.Errorf("token: verifying_key is set, and %s has none", cfg.Algorithm)
+	}
+	return []byte(secret), nil
+}
+
+// errKeyKind means that keys of a set are of another kind than the algorithm's.
+var errKeyKind = errors.New("token: no key is for this algorithm")
+
+// keyFits reports whether a public key is one for the algorithm.
+func keyFits(algorithm string, key any) bool {
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		return (strings.HasPrefix(algorithm, "RS") || strings.HasPrefix(algorithm, "PS")) && key.N.BitLen() >= minRSA
+	case *ecdsa.PublicKey:
+		bits := map[string]int{"ES256": 256, "ES384": 384, "ES512": 521}[algorithm]
+		return bits != 0 && key.Curve.Params().BitSize == bits
+	case ed25519.PublicKey:
+		return algorithm == "EdDSA" && len(key) == ed25519.PublicKeySize
+	default:
+		return false
+	}
+}
