@@ -13,12 +13,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/belleville/belleville/djangocompat"
+	"github.com/belleville/belleville/sessionstore/cache"
 )
 
-// The dotted paths of Django's own session engine and authentication backends.
+// The dotted paths of Django's own authentication backends.
 const (
-	EngineDB = "django.contrib.sessions.backends.db"
-
 	ModelBackend                   = "django.contrib.auth.backends.ModelBackend"
 	AllowAllUsersModelBackend      = "django.contrib.auth.backends.AllowAllUsersModelBackend"
 	RemoteUserBackend              = "django.contrib.auth.backends.RemoteUserBackend"
@@ -34,7 +33,7 @@ const (
 )
 
 // Config says where the sessions and users of a site are and how they are read. DatabaseURL and Keys are
-// needed, the rest has defaults.
+// needed, the rest has defaults. Without a DatabaseURL, where sessions are elsewhere, everybody is anonymous.
 type Config struct {
 	// DatabaseURL is where Django's tables are, as in dj-database-url: "postgres://user:password@host/name",
 	// "sqlite:///relative/db.sqlite3", "sqlite:////absolute/db.sqlite3". A host that is not this machine
@@ -43,8 +42,16 @@ type Config struct {
 	// Keys are SECRET_KEY and SECRET_KEY_FALLBACKS.
 	Keys djangocompat.Keys
 
-	// SessionEngine is SESSION_ENGINE. Default, and the only one so far: EngineDB.
+	// SessionEngine is SESSION_ENGINE, one of the Engine… paths. Default: EngineDB.
 	SessionEngine string
+	// SessionCache is the entry of CACHES that SESSION_CACHE_ALIAS names, for EngineCache and
+	// EngineCachedDB. Its bounds and times are those of this Config.
+	SessionCache cache.Config
+	// SessionFilePath is SESSION_FILE_PATH, for EngineFile. Default: the folder for temporary files.
+	SessionFilePath string
+	// SessionCookieName is SESSION_COOKIE_NAME, with which the names of session files begin.
+	// Default: "sessionid".
+	SessionCookieName string
 	// SessionSerializer is SESSION_SERIALIZER. Default: djangocompat.JSONSerializer.
 	SessionSerializer djangocompat.Serializer
 	// Schema is the PostgreSQL schema of the tables. Default: the search path decides.
@@ -137,6 +144,7 @@ type UserTable struct {
 
 func (c Config) withDefaults() Config {
 	c.SessionEngine = orDefault(c.SessionEngine, EngineDB)
+	c.SessionCookieName = orDefault(c.SessionCookieName, "sessionid")
 	c.SessionTable = orDefault(c.SessionTable, "django_session")
 	c.Users.Table = orDefault(c.Users.Table, "auth_user")
 	c.Users.PK = orDefault(c.Users.PK, "id")
@@ -172,17 +180,14 @@ func orDefault[T comparable](v, otherwise T) T {
 // check refuses what can be seen to be wrong without the database. It names the setting, never its value
 // where that is a secret.
 func (c Config) check() error {
-	if c.DatabaseURL.IsZero() {
-		return errors.New("sessionstore: database_url is missing")
-	}
 	if c.Keys.IsZero() {
 		return errors.New("sessionstore: secret_key is missing: it is SECRET_KEY of settings.py")
 	}
 	if _, err := djangocompat.NewPasswordHashers(c.Passwords); err != nil {
 		return fmt.Errorf("sessionstore: password_hashers: %w", err)
 	}
-	if c.SessionEngine != EngineDB {
-		return fmt.Errorf("sessionstore: session_engine %q is not supported, only %s is", c.SessionEngine, EngineDB)
+	if err := c.checkEngine(); err != nil {
+		return err
 	}
 	modes := []string{ExecAuto, ExecCacheStatement, ExecCacheDescribe, ExecPlain}
 	if !slices.Contains(modes, c.QueryExecMode) {

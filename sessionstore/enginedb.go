@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/belleville/belleville/djangocompat"
 )
@@ -14,6 +15,9 @@ type dbEngine struct{ s *Store }
 // sessionRow is a row of the session table.
 type sessionRow struct {
 	text nullText // NULL if it is longer than MaxSessionSize can be
+	ends time.Time
+
+	filled sync.Once // puts it into a cache
 
 	once sync.Once // sets the fields below
 	data djangocompat.SessionData
@@ -57,9 +61,11 @@ func (s *Store) fetchSessions(ctx context.Context, keys []string) (map[string]*s
 	err = s.db.query(ctx, t.liveSessions(keys, s.cfg.Now()), func(scan func(...any) error) error {
 		var key textValue
 		row := new(sessionRow)
-		if err := scan(&key, &row.text); err != nil {
+		ends := timeValue{location: t.location}
+		if err := scan(&key, &row.text, &ends); err != nil {
 			return err
 		}
+		row.ends = ends.Time
 		found[string(key)] = row
 		return nil
 	})
@@ -146,10 +152,11 @@ func (e dbEngine) current(ctx context.Context, key string) (nullText, bool, erro
 	defer cancel()
 	var stored textValue
 	var text nullText
+	ends := timeValue{location: t.location}
 	found := false
 	err = e.s.db.query(ctx, t.anySession(key), func(scan func(...any) error) error {
 		found = true
-		return scan(&stored, &text)
+		return scan(&stored, &text, &ends)
 	})
 	return text, found, e.s.noted(err)
 }

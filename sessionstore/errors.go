@@ -8,7 +8,8 @@ import (
 
 var (
 	// ErrUnavailable means that the database could not say: it is away, too slow, or not what the Config
-	// says. Nobody is known meanwhile, and nobody is anonymous. It is always a [*DatabaseError].
+	// says. Nobody is known meanwhile, and nobody is anonymous. It is always a [*DatabaseError], or, where
+	// sessions are elsewhere, a [*StorageError].
 	ErrUnavailable = errors.New("sessionstore: database unavailable")
 
 	// ErrConflict means that a session was changed by somebody else each time it was to be saved, or now
@@ -46,6 +47,7 @@ const (
 	FaultValue               // the database cannot represent a value that it was asked for
 	FaultOverload            // too many lookups wait
 	FaultClosed              // the Store is closed
+	FaultNoDatabase          // there is no database_url
 )
 
 var faultTexts = [...]string{
@@ -64,6 +66,7 @@ var faultTexts = [...]string{
 	FaultValue:         "value not representable",
 	FaultOverload:      "too many lookups waiting",
 	FaultClosed:        "store closed",
+	FaultNoDatabase:    "no database_url",
 }
 
 // String returns a few fixed words.
@@ -98,6 +101,22 @@ func (e *DatabaseError) Error() string {
 
 // Is makes errors.Is(e, ErrUnavailable) true.
 func (e *DatabaseError) Is(target error) bool { return target == ErrUnavailable }
+
+// A StorageError says why the cache or the folder that sessions are in could not say. It holds nothing of a
+// server's own words.
+type StorageError struct {
+	// Storage is "cache" or "folder".
+	Storage string
+	Fault   Fault
+}
+
+// Error implements error.
+func (e *StorageError) Error() string {
+	return "sessionstore: session " + e.Storage + " unavailable: " + e.Fault.String()
+}
+
+// Is makes errors.Is(e, ErrUnavailable) true.
+func (e *StorageError) Is(target error) bool { return target == ErrUnavailable }
 
 // faultOf returns the Fault of an error that a database returned.
 func faultOf(err error) Fault {

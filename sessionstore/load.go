@@ -56,6 +56,8 @@ func loadResultOf(err error) loadResult {
 	switch {
 	case err == nil:
 		return loadFound
+	case errors.Is(err, djangocompat.ErrSignatureExpired):
+		return loadExpired
 	case errors.Is(err, djangocompat.ErrBadSignature):
 		return loadBadSignature
 	case errors.Is(err, djangocompat.ErrTooLarge):

@@ -12,6 +12,7 @@ type loadResult string
 const (
 	loadFound        loadResult = "found"
 	loadUnknown      loadResult = "unknown"
+	loadExpired      loadResult = "expired"
 	loadNoKey        loadResult = "no_key"
 	loadImplausible  loadResult = "implausible"
 	loadBadSignature loadResult = "bad_signature"
@@ -39,6 +40,7 @@ type lookupKind string
 const (
 	lookupSessions    lookupKind = "session"
 	lookupUsers       lookupKind = "user"
+	lookupCache       lookupKind = "cache"
 	lookupPermissions lookupKind = "permission"
 )
 
@@ -49,6 +51,8 @@ type metrics struct {
 	saves   *prometheus.CounterVec
 	logins  *prometheus.CounterVec
 	faults  *prometheus.CounterVec
+	storage *prometheus.CounterVec
+	caching *prometheus.CounterVec
 	batches *prometheus.HistogramVec
 	up      prometheus.GaugeFunc
 	open    prometheus.GaugeFunc
@@ -58,11 +62,13 @@ type metrics struct {
 // newMetrics makes the metrics of s.
 func newMetrics(s *Store) *metrics {
 	return &metrics{
-		loads:  counter("sessions_loaded_total", "Sessions loaded, by result.", "result"),
-		checks: counter("sessions_users_checked_total", "Sessions whose user was looked for, by verdict.", "verdict"),
-		saves:  counter("sessions_saved_total", "Sessions saved, by result.", "result"),
-		logins: counter("sessions_passwords_checked_total", "Names and passwords checked, by result.", "result"),
-		faults: counter("sessions_database_errors_total", "Errors of the database, by kind.", "fault"),
+		loads:   counter("sessions_loaded_total", "Sessions loaded, by result.", "result"),
+		checks:  counter("sessions_users_checked_total", "Sessions whose user was looked for, by verdict.", "verdict"),
+		saves:   counter("sessions_saved_total", "Sessions saved, by result.", "result"),
+		logins:  counter("sessions_passwords_checked_total", "Names and passwords checked, by result.", "result"),
+		faults:  counter("sessions_database_errors_total", "Errors of the database, by kind.", "fault"),
+		storage: counter("sessions_storage_errors_total", "Errors of the cache or the folder that sessions are in, by kind.", "fault"),
+		caching: counter("sessions_cache_lookups_total", "Sessions looked up in the cache, by result.", "result"),
 		batches: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "sessions_batch_keys",
 			Help:    "Keys that one query asked for, by what was looked up.",
@@ -94,7 +100,7 @@ func gauge(name, help string, value func() float64) prometheus.GaugeFunc {
 }
 
 func (m *metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.loads, m.checks, m.saves, m.logins, m.faults, m.batches, m.up, m.open, m.busy}
+	return []prometheus.Collector{m.loads, m.checks, m.saves, m.logins, m.faults, m.storage, m.caching, m.batches, m.up, m.open, m.busy}
 }
 
 // register puts the metrics into reg, which may be nil.
@@ -130,6 +136,18 @@ func (m *metrics) saved(err error) { m.saves.WithLabelValues(string(saveResultOf
 
 func (m *metrics) authenticated(err error) {
 	m.logins.WithLabelValues(string(loginResultOf(err))).Inc()
+}
+
+func (m *metrics) storageFault(e *StorageError) { m.storage.WithLabelValues(e.Fault.String()).Inc() }
+
+// cached counts what the cache had, and had not.
+func (m *metrics) cached(hits, misses int, err error) {
+	if err != nil {
+		m.caching.WithLabelValues("error").Add(float64(misses))
+		return
+	}
+	m.caching.WithLabelValues("hit").Add(float64(hits))
+	m.caching.WithLabelValues("miss").Add(float64(misses))
 }
 
 func (m *metrics) fault(f Fault) { m.faults.WithLabelValues(f.String()).Inc() }

@@ -34,13 +34,15 @@ func (s *Store) Save(ctx context.Context, session *djangocompat.Session, mode dj
 	return key, nil
 }
 
-// ends returns when a session that is saved now expires. PostgreSQL and Python end with the year 9999.
+// lastTime is the latest time that PostgreSQL and Python have.
+var lastTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
+// ends returns when a session that is saved now expires.
 func (s *Store) ends(session *djangocompat.Session) time.Time {
-	last := time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
-	if t := session.ExpiryDate(s.expiry); t.Before(last) {
+	if t := session.ExpiryDate(s.expiry); t.Before(lastTime) {
 		return t.Truncate(time.Microsecond)
 	}
-	return last
+	return lastTime
 }
 
 // exec changes rows within the time that a query may take.

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/belleville/belleville/djangocompat"
+	"github.com/belleville/belleville/sessionstore/cache"
 )
 
 // Store reads and writes the sessions of a Django site and reads its users. It may be used concurrently.
@@ -23,6 +24,8 @@ type Store struct {
 	anonymous   *djangocompat.User
 	known       *known
 	sessions    *batcher[string, *sessionRow]
+	cached      *batcher[string, *cachedSession]
+	cache       cache.Cache // nil if sessions are in none
 	users       *batcher[djangocompat.PK, userRow]
 	permissions *batcher[djangocompat.PK, *grants]
 	granted     *granted
@@ -55,12 +58,20 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s := newStore(cfg, db)
-	if err := s.metrics.register(cfg.Registerer); err != nil {
+	if err := s.newEngine(); err != nil {
 		db.close()
+		return nil, err
+	}
+	if err := s.metrics.register(cfg.Registerer); err != nil {
+		s.closeParts()
 		return nil, err
 	}
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
+	if s.withoutDatabase() {
+		s.cause.Store(&DatabaseError{Fault: FaultNoDatabase})
+		return s, nil
+	}
 	s.connect(ctx)
 	if cause := s.cause.Load(); cause != nil && cause.Fault == FaultSchema { // it does not heal by itself
 		s.Close()
@@ -72,6 +83,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 
 // openDatabase makes the database that the URL names, without a connection yet.
 func openDatabase(cfg Config) (database, error) {
+	if cfg.DatabaseURL.IsZero() {
+		return noDatabase{}, nil
+	}
 	u, err := parseDatabaseURL(cfg.DatabaseURL.Reveal())
 	switch {
 	case err != nil:
@@ -112,8 +126,8 @@ func newStore(cfg Config, db database) *Store {
 		asked:     make(chan struct{}, 1),
 	}
 	s.metrics = newMetrics(s)
-	s.engine = dbEngine{s}
 	s.sessions = newBatcher(cfg, s.workers, s.fetchSessions)
+	s.cached = newBatcher(cfg, s.workers, s.fetchCached)
 	s.users = newBatcher(cfg, s.workers, s.fetchUsers)
 	s.tokens = newTokenLookups(cfg, s)
 	s.permissions, s.granted = newBatcher(cfg, s.workers, s.fetchGrants), newGranted(cfg.Permissions)
@@ -124,12 +138,20 @@ func newStore(cfg Config, db database) *Store {
 func (s *Store) Close() {
 	s.stop()
 	s.sessions.close()
+	s.cached.close()
 	s.users.close()
 	s.tokens.close()
 	s.permissions.close()
 	s.workers.Wait()
-	s.db.close()
+	s.closeParts()
 	s.metrics.unregister(s.cfg.Registerer)
+}
+
+func (s *Store) closeParts() {
+	s.db.close()
+	if s.cache != nil {
+		s.cache.Close()
+	}
 }
 
 // ready returns the tables, or why there are none.

@@ -52,7 +52,10 @@ func resolve(ctx context.Context, db database, cfg Config) (*tables, error) {
 		return nil, err
 	}
 	needed := []string{"session_key", "session_data", "expire_date"}
-	if err := require(sessions, "session_table", cfg.SessionTable, needed); err != nil {
+	if err := require(sessions, "session_table", cfg.SessionTable, needed); err != nil && cfg.hasSessionTable() {
+		return nil, err
+	}
+	if err := requireCacheTable(ctx, db, cfg); err != nil {
 		return nil, err
 	}
 	users, err := db.columns(ctx, cfg.Users.Table)
@@ -66,20 +69,36 @@ func resolve(ctx context.Context, db database, cfg Config) (*tables, error) {
 	if err := t.resolveTokens(ctx, db, cfg.Tokens, users, cfg.Users.Table); err != nil {
 		return nil, err
 	}
-	if err := t.tryOut(ctx, db); err != nil {
+	if err := t.tryOut(ctx, db, cfg); err != nil {
 		return nil, err
 	}
 	return t, t.resolvePermissions(ctx, db, cfg.Users)
 }
 
 // tryOut reads nothing from both tables, to see whether that is permitted.
-func (t *tables) tryOut(ctx context.Context, db database) error {
-	for _, read := range []string{t.readSession, t.readUser} {
+func (t *tables) tryOut(ctx context.Context, db database, cfg Config) error {
+	for _, read := range []string{t.readUser, t.readSession} {
+		if read == t.readSession && !cfg.hasSessionTable() {
+			continue
+		}
 		if err := db.query(ctx, statement{sql: read + "1 = 0"}, func(func(...any) error) error { return nil }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// requireCacheTable reports what the table lacks that a cache is in.
+func requireCacheTable(ctx context.Context, db database, cfg Config) error {
+	if !cfg.hasCacheTable() {
+		return nil
+	}
+	name := cfg.SessionCache.Location[0]
+	has, err := db.columns(ctx, name)
+	if err != nil {
+		return err
+	}
+	return require(has, "location of the cache", name, []string{"cache_key", "value", "expires"})
 }
 
 // require reports the first of the needed columns that a table lacks.
@@ -134,7 +153,8 @@ func (t *tables) prepare(maxSession int) {
 	limit := strconv.Itoa(maxSession/3*4 + 4096) // as base64, with a signature
 	columns := `SELECT "session_key", CASE WHEN octet_length("session_data") <= ` + limit + ` THEN "session_data" END`
 	from := " FROM " + t.sessions + " WHERE "
-	t.readSession, t.readStanding = columns+from, columns+`, "expire_date"`+from
+	t.readSession = columns + `, "expire_date"` + from
+	t.readStanding = t.readSession
 	list := make([]string, 0, len(t.columns)+len(t.extra))
 	for _, name := range slices.Concat(t.columns, t.extra) {
 		if name != "" {

@@ -15,6 +15,7 @@ type Reason uint8
 // The reasons, in the order in which they are looked for.
 const (
 	NoLogin              Reason = iota // the session has no user, or no backend
+	NoDatabase                         // there is no database to look for the user in
 	BackendNotConfigured               // the session's backend is not in AUTHENTICATION_BACKENDS
 	BadPK                              // the session's user is no primary key
 	NoSuchUser                         // the user is not in the table, or is hidden
@@ -27,6 +28,7 @@ const (
 
 var reasonTexts = [...]string{
 	NoLogin:              "no_login",
+	NoDatabase:           "no_database",
 	BackendNotConfigured: "backend_not_configured",
 	BadPK:                "bad_pk",
 	NoSuchUser:           "no_such_user",
@@ -80,6 +82,9 @@ func (s *Store) claimed(ctx context.Context, session *djangocompat.Session) (use
 	i := slices.Index(s.cfg.AuthenticationBackends, backend)
 	if !ok || i < 0 {
 		return userRow{}, "", BackendNotConfigured, nil
+	}
+	if s.withoutDatabase() {
+		return userRow{}, "", NoDatabase, nil
 	}
 	t, err := s.ready()
 	if err != nil {

@@ -97,6 +97,9 @@ func (s *Store) away(ctx context.Context, err error) {
 
 // Ready asks the database, and returns nil if sessions can be loaded from it, else why not.
 func (s *Store) Ready(ctx context.Context) error {
+	if err := s.engineReady(ctx); err != nil || s.withoutDatabase() {
+		return err
+	}
 	if _, err := s.ready(); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // ErrChanged means that a file does not hold any more what it was to be replaced for.
@@ -20,27 +21,27 @@ var ErrChanged = errors.New("swapfile: file was changed")
 // ErrTooLarge means that a file is larger than it may be.
 var ErrTooLarge = errors.New("swapfile: file too large")
 
-// Read returns the content of a file of at most limit bytes.
-func Read(path string, limit int) ([]byte, error) {
+// Read returns the content of a file of at most limit bytes, and when it was written.
+func Read(path string, limit int) ([]byte, time.Time, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, time.Time{}, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, time.Time{}, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("read file: %w", fs.ErrInvalid)
+		return nil, time.Time{}, fmt.Errorf("read file: %w", fs.ErrInvalid)
 	case info.Size() > int64(limit):
-		return nil, ErrTooLarge
+		return nil, time.Time{}, ErrTooLarge
 	}
 	content, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	if len(content) > limit {
-		return nil, ErrTooLarge
+		return nil, time.Time{}, ErrTooLarge
 	}
-	return content, err
+	return content, info.ModTime(), err
 }
 
 // Create makes the file path with this content. If there is such a file the error is fs.ErrExist. The temporary
@@ -71,7 +72,7 @@ func claim(temp, path string) error {
 // Replace puts content in place of old, which the file path held when it was read. If the file is gone the
 // error is fs.ErrNotExist, if it holds something else ErrChanged.
 func Replace(path, prefix string, old, content []byte) error {
-	now, err := Read(path, len(old))
+	now, _, err := Read(path, len(old))
 	switch {
 	case errors.Is(err, ErrTooLarge), err == nil && !bytes.Equal(now, old):
 		return ErrChanged
@@ -87,7 +88,7 @@ func Replace(path, prefix string, old, content []byte) error {
 		return err
 	}
 	// What was there is in the temporary file now. Somebody may have written it since it was compared.
-	now, err = Read(temp, len(old))
+	now, _, err = Read(temp, len(old))
 	if errors.Is(err, ErrTooLarge) || err == nil && !bytes.Equal(now, old) {
 		if err := exchange(temp, path); err != nil {
 			return err

@@ -52,13 +52,13 @@ func TestCreate(t *testing.T) {
 	if err := swapfile.Create(path, "temp", []byte("b")); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("Create of what is there = %v, want fs.ErrExist", err)
 	}
-	if got, err := swapfile.Read(path, 1); string(got) != "a" || err != nil {
+	if got, _, err := swapfile.Read(path, 1); string(got) != "a" || err != nil {
 		t.Errorf("Read = %q, %v, want a", got, err)
 	}
-	if _, err := swapfile.Read(path, 0); !errors.Is(err, swapfile.ErrTooLarge) {
+	if _, _, err := swapfile.Read(path, 0); !errors.Is(err, swapfile.ErrTooLarge) {
 		t.Errorf("Read of too much = %v, want ErrTooLarge", err)
 	}
-	if _, err := swapfile.Read(dir, 10); err == nil {
+	if _, _, err := swapfile.Read(dir, 10); err == nil {
 		t.Error("Read of a folder = nil, want an error")
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {

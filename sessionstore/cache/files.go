@@ -40,7 +40,7 @@ func (f *files) path(key string) string {
 func (f *files) GetMany(_ context.Context, keys []string) (map[string]Entry, error) {
 	found := make(map[string]Entry, len(keys))
 	for _, key := range keys {
-		content, err := swapfile.Read(f.path(key), f.cfg.MaxValue+maxHeader)
+		content, _, err := swapfile.Read(f.path(key), f.cfg.MaxValue+maxHeader)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
