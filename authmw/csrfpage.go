@@ -113,10 +113,8 @@ func (w *csrfWriter) begin() {
 	}
 	h := w.Header()
 	h.Add("Set-Cookie", cookie)
-	h.Add("Vary", "Cookie")
-	if h.Get("Cache-Control") == "" {
-		h.Set("Cache-Control", "private") // so that no cache hands the cookie to somebody else
-	}
+	varyOnCookie(h)
+	keepPrivate(h)
 }
 
 // WriteHeader implements http.ResponseWriter.

@@ -30,6 +30,28 @@ type Store interface {
 type Config struct {
 	// CookieName is SESSION_COOKIE_NAME. Default: "sessionid".
 	CookieName string
+	// CookieDomain is SESSION_COOKIE_DOMAIN. Default: none.
+	CookieDomain string
+	// CookiePath is SESSION_COOKIE_PATH, or Omit. Default: "/".
+	CookiePath string
+	// CookieSameSite is SESSION_COOKIE_SAMESITE, or Omit. Default: "Lax".
+	CookieSameSite string
+	// CookieSecure is SESSION_COOKIE_SECURE. CookieScriptable is the contrary of SESSION_COOKIE_HTTPONLY.
+	CookieSecure, CookieScriptable bool
+	// Expiry is SESSION_COOKIE_AGE and what else says how long the cookie lives. It should be the store's.
+	Expiry djangocompat.ExpirySettings
+	// SaveEveryRequest is SESSION_SAVE_EVERY_REQUEST, for HTTP requests.
+	SaveEveryRequest bool
+
+	// LoggedIn is told after Login, LoggedOut before Logout if somebody was logged in.
+	// Python: the signals user_logged_in and user_logged_out.
+	LoggedIn, LoggedOut func(ctx context.Context, s *consumers.Scope, user *djangocompat.User)
+
+	// FlushStale deletes, as Channels does, a session whose auth hash is not the one of today's password and
+	// key; on a WebSocket even if one of SECRET_KEY_FALLBACKS made it, which logs the visitor out of the
+	// whole site. It is for strict parity. Without it such a session is just anonymous, or logged in.
+	FlushStale bool
+
 	// RefuseTossed answers 400 to a client that sends two different session cookies. One of them may have
 	// been set by another site under the same domain. Otherwise the last one counts, as in Django.
 	RefuseTossed bool
@@ -50,10 +72,24 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// ErrNoCookies and ErrNoSession mean that a middleware is inside of the one that it needs.
+// now is the clock of cookies.
+func (c Config) now() time.Time {
+	if c.Expiry.Now != nil {
+		return c.Expiry.Now()
+	}
+	return time.Now()
+}
+
+// check refuses a cookie that cannot be written.
+func (c Config) check() error {
+	_, err := c.cookie("").Header()
+	return err
+}
+
+// ErrNoCookies and ErrNoSession mean that a middleware, or Login, is inside of nothing that it needs.
 var (
 	ErrNoCookies = errors.New("authmw: Sessions needs Cookies around it")
-	ErrNoSession = errors.New("authmw: Auth needs Sessions around it")
+	ErrNoSession = errors.New("authmw: Auth and Login need Sessions around them")
 )
 
 // A step completes a Scope that is its own, or refuses the client.
@@ -108,14 +144,45 @@ func Cookies(app consumers.Application) consumers.Application { return around(ap
 // Sessions wraps an Application: its Scope has the visitor's session. It needs Cookies around it, and does
 // nothing if there is a session already. A visitor without a session cookie is not looked up.
 // Python: channels.sessions.SessionMiddleware.
+//
+// The session of an HTTP request is saved when the response begins, if it was changed, and the response sets,
+// refreshes or deletes the cookie; that of a WebSocket is saved by whoever changes it. Sessions panics where the
+// cookie of cfg cannot be written.
 func Sessions(app consumers.Application, store Store, cfg Config) consumers.Application {
-	return around(app, newRecogniser(store, cfg).addSession)
+	r := newRecogniser(store, cfg)
+	return recognising{app, r, []step{r.addSession}}
 }
 
 // Auth wraps an Application: its Scope has the user who is logged in with the session, or AnonymousUser. It
 // needs Sessions around it. Python: channels.auth.AuthMiddleware.
 func Auth(app consumers.Application, store Store) consumers.Application {
 	return around(app, newRecogniser(store, Config{}).addUser)
+}
+
+// recognising is an Application inside of Sessions or Stack.
+type recognising struct {
+	app        consumers.Application
+	recogniser *recogniser
+	steps      []step
+}
+
+// Unwrap returns the Application inside, so that a route can see that it is a router.
+func (a recognising) Unwrap() consumers.Application { return a.app }
+
+// Open implements consumers.Application.
+func (a recognising) Open(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
+	own := s.Session == nil
+	inner := completed{consumers.ApplicationFunc(func(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
+		instance, err := a.app.Open(ctx, s)
+		switch {
+		case s.Type != consumers.TypeHTTP || !own:
+			return instance, err
+		case err != nil:
+			return nil, vary(err)
+		}
+		return a.recogniser.respond(ctx, s, instance)
+	}), a.steps}
+	return inner.Open(ctx, s)
 }
 
 // Stack wraps an Application in Cookies, Sessions and Auth. Python: channels.auth.AuthMiddlewareStack.
@@ -130,7 +197,7 @@ func Stack(app consumers.Application, store Store, cfg Config) consumers.Applica
 		r.metrics.seconds.Observe(time.Since(began).Seconds())
 		return err
 	}
-	return around(app, addCookies, timed)
+	return recognising{app, r, []step{addCookies, timed}}
 }
 
 // recogniser finds out who visitors are.
@@ -138,10 +205,33 @@ type recogniser struct {
 	store   Store
 	cfg     Config
 	metrics *metrics
+
+	stranger  bool        // it is that of visitors who came without a session
+	strangers *recogniser // the one of those
 }
 
 func newRecogniser(store Store, cfg Config) *recogniser {
-	return &recogniser{store, cfg.withDefaults(), newMetrics(cfg.Registerer)}
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		panic(fmt.Errorf("authmw: session cookie: %w", err))
+	}
+	r := &recogniser{store: store, cfg: cfg, metrics: newMetrics(cfg.Registerer)}
+	stranger := *r
+	stranger.stranger, stranger.strangers = true, &stranger
+	r.strangers = &stranger
+	return r
+}
+
+// recogniserKey is the key of a Scope's recogniser.
+type recogniserKey struct{}
+
+// recogniserOf returns what found out who the visitor of a Scope is.
+func recogniserOf(s *consumers.Scope) (*recogniser, error) {
+	r, ok := s.Value(recogniserKey{}).(*recogniser)
+	if !ok || s.Session == nil {
+		return nil, ErrNoSession
+	}
+	return r, nil
 }
 
 func addCookies(_ context.Context, s *consumers.Scope) error {
@@ -183,6 +273,10 @@ func (r *recogniser) addSession(ctx context.Context, s *consumers.Scope) error {
 		return r.refusal(err)
 	}
 	s.Session = session
+	if session.Key() == "" {
+		r = r.strangers
+	}
+	s.Set(recogniserKey{}, r)
 	return nil
 }
 
@@ -205,9 +299,12 @@ func (r *recogniser) addUser(ctx context.Context, s *consumers.Scope) error {
 	if s.Session == nil {
 		return ErrNoSession
 	}
-	user, err := r.store.User(ctx, s.Session)
+	user, err := r.visitor(ctx, s)
 	if err != nil {
 		return r.refusal(err)
+	}
+	if s.Value(recogniserKey{}) == nil {
+		s.Set(recogniserKey{}, r)
 	}
 	s.User = user
 	r.metrics.recognised(user)

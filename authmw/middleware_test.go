@@ -248,7 +248,7 @@ func TestRequire(t *testing.T) {
 			}
 		})
 	}
-	for _, name := range []string{"", "Anyone", "perm:chat.view_room", "group:editors", "everybody"} {
+	for _, name := range []string{"", "Anyone", "perm:", "perm:view_room", "perm:chat.", "perm:.x", "perm: chat.x", "group:", "group: x", "group:" + strings.Repeat("x", 300), "everybody"} {
 		if rule, err := authmw.ParseRule(name); err == nil || rule == authmw.Anyone {
 			t.Errorf("ParseRule(%q) = %v, %v, want an error and no open door", name, rule, err)
 		}

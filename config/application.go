@@ -27,7 +27,7 @@ func (c *Config) Application(store authmw.Store, db builtin.Database, reg promet
 		if err != nil {
 			return nil, fmt.Errorf("routes[%d]: %w", i, err)
 		}
-		app = authmw.Stack(r.carried(app), store, authmw.Config{CookieName: c.Django.SessionCookieName, Registerer: reg})
+		app = authmw.Stack(r.carried(app), store, c.Visitors(reg))
 		parse, pattern := routing.ParsePath, r.Path
 		if r.RePath != "" {
 			parse, pattern = routing.ParseRePath, r.RePath

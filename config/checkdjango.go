@@ -199,6 +199,13 @@ func (l *loader) userTable() {
 		{"email", u.Email},
 		{"last_login", u.LastLogin},
 		{"date_joined", u.DateJoined},
+		{"permission_table", u.PermissionTable},
+		{"content_type_table", u.ContentTypeTable},
+		{"group_table", u.GroupTable},
+		{"group_permissions_table", u.GroupPermissionsTable},
+		{"user_groups_table", u.UserGroupsTable},
+		{"user_permissions_table", u.UserPermissionsTable},
+		{"user_column", u.UserColumn},
 	} {
 		if n.name != "" {
 			l.identifier("django.user."+n.key, n.name)

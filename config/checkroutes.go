@@ -131,16 +131,18 @@ func (c routeCheck) consumer() {
 // allow checks who may connect.
 func (c routeCheck) allow(names []string) {
 	var known []string
-	for r := authmw.Anyone; r <= authmw.Superuser; r++ {
+	for _, r := range authmw.Rules() {
 		known = append(known, r.String())
 	}
 	rule, _, _ := strings.Cut(c.route.Allow, ":")
 	switch _, err := authmw.ParseRule(c.route.Allow); {
 	case err == nil:
-	case rule == "perm" || rule == "group":
-		c.add("allow", quote(rule+":")+" is not in this version", "write one of "+oneOf(known)+", or ask in allow_sql")
+	case rule == "perm":
+		c.add("allow", quote(c.route.Allow)+" names no permission", `write it as in "perm:polls.add_choice"`)
+	case rule == "group":
+		c.add("allow", quote(c.route.Allow)+" names no group", `write it as in "group:editors"`)
 	default:
-		c.add("allow", quote(c.route.Allow)+" is not known", "write one of "+oneOf(known))
+		c.add("allow", quote(c.route.Allow)+" is not known", "write one of "+oneOf(known)+`, "perm:APP.CODENAME", "group:NAME"`)
 	}
 	if c.route.AllowSQL == "" {
 		if c.given("allow_sql") {

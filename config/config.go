@@ -98,6 +98,14 @@ type User struct {
 	DateJoined  string         `toml:"date_joined"`
 	Columns     []string       `toml:"columns"`
 	Where       map[string]any `toml:"where"`
+
+	PermissionTable       string `toml:"permission_table"`
+	ContentTypeTable      string `toml:"content_type_table"`
+	GroupTable            string `toml:"group_table"`
+	GroupPermissionsTable string `toml:"group_permissions_table"`
+	UserGroupsTable       string `toml:"user_groups_table"`
+	UserPermissionsTable  string `toml:"user_permissions_table"`
+	UserColumn            string `toml:"user_column"`
 }
 
 // Database says how the database is used that Django.DatabaseURL names.

@@ -77,6 +77,13 @@ func samples(secretFile string) map[string]sample {
 		"django.user.last_login":                 text("j"),
 		"django.user.date_joined":                text("k"),
 		"django.user.columns":                    {`["l", "m"]`, "l,m"},
+		"django.user.permission_table":           text("n"),
+		"django.user.content_type_table":         text("o"),
+		"django.user.group_table":                text("p"),
+		"django.user.group_permissions_table":    text("q"),
+		"django.user.user_groups_table":          text("r"),
+		"django.user.user_permissions_table":     text("s"),
+		"django.user.user_column":                text("t"),
 		"django.user.where":                      {`{deleted = false, site = 3, kind = "x"}`, "deleted=false, site=3,kind=x"},
 
 		"database.schema":           text("s"),

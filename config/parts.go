@@ -62,6 +62,11 @@ func (u User) table() sessionstore.UserTable {
 		FirstName: u.FirstName, LastName: u.LastName, Email: u.Email,
 		LastLogin: u.LastLogin, DateJoined: u.DateJoined,
 		Extra: u.Columns, Where: u.Where,
+		Permissions: sessionstore.PermissionTables{
+			Permissions: u.PermissionTable, ContentTypes: u.ContentTypeTable, Groups: u.GroupTable,
+			GroupPermissions: u.GroupPermissionsTable, UserGroups: u.UserGroupsTable,
+			UserPermissions: u.UserPermissionsTable, UserColumn: u.UserColumn,
+		},
 	}
 }
 
