@@ -22,12 +22,15 @@ const (
 
 // commands are what can be typed behind "belleville".
 type commands struct {
-	Serve    serveCommand     `cmd:"" help:"Serve the routes of the configuration."`
-	Demo     demo.Command     `cmd:"" help:"Start a chat with two users to log in as; nothing else is needed."`
-	Session  sessionCommands  `cmd:"" help:"Look into Django's sessions."`
-	Signing  signingCommands  `cmd:"" help:"Sign and verify as django.core.signing does."`
-	Password passwordCommands `cmd:"" help:"Check and make Django's encoded passwords."`
-	Version  versionCommand   `cmd:"" help:"Print the version."`
+	Serve     serveCommand     `cmd:"" help:"Serve the routes of the configuration."`
+	Demo      demo.Command     `cmd:"" help:"Start a chat with two users to log in as; nothing else is needed."`
+	Session   sessionCommands  `cmd:"" help:"Look into Django's sessions."`
+	Signing   signingCommands  `cmd:"" help:"Sign and verify as django.core.signing does."`
+	Password  passwordCommands `cmd:"" help:"Check and make Django's encoded passwords."`
+	Send      sendCommand      `cmd:"" help:"Send an event to a channel."`
+	GroupSend groupSendCommand `cmd:"" help:"Send an event to a group."`
+	Layer     layerCommands    `cmd:"" help:"Look into the channel layer."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
 // Help is shown by --help.

@@ -44,6 +44,14 @@ var everyCommand = [][]string{
 	{"password"},
 	{"password", "check"},
 	{"password", "hash"},
+	{"send"},
+	{"group-send"},
+	{"layer"},
+	{"layer", "groups"},
+	{"layer", "inboxes"},
+	{"layer", "leaks"},
+	{"layer", "tail"},
+	{"layer", "canary"},
 }
 
 func TestHelpHasAnExample(t *testing.T) {
