@@ -20,10 +20,14 @@ var floors = map[string]int{
 	"djangocompat":            1,
 	"sessionstore/cache":      1,
 	"channellayer/wireformat": 1,
+	"migrations":              1,
 
+	"sessionstore/changes":    1,
 	"sessionstore":            2,
 	"channellayer/memlayer":   2,
 	"channellayer/redislayer": 2,
+	"channellayer/pglayer":    2,
+	"channellayer/broker":     2,
 	"channellayer/layertest":  2,
 	"internal/pgtest":         2,
 	"internal/redistest":      2,
@@ -55,7 +59,7 @@ var floors = map[string]int{
 var homes = map[string][]string{
 	"github.com/gobwas/ws":                  {"server"},
 	"golang.org/x/sys":                      {"internal/netpoll", "internal/swapfile"},
-	"github.com/jackc/pgx/v5":               {"sessionstore", "channellayer/pglayer", "migrations", "internal/pgtest", "cmd/belleville"},
+	"github.com/jackc/pgx/v5":               {"sessionstore", "sessionstore/changes", "channellayer/pglayer", "migrations", "internal/pgtest", "cmd/belleville"},
 	"modernc.org/sqlite":                    {"sessionstore", "cmd/belleville/demo"}, // the demo makes the database that Django would
 	"github.com/kisielk/og-rek":             {"pickle"},
 	"github.com/redis/rueidis":              {"channellayer/redislayer", "sessionstore/cache"},
@@ -73,7 +77,7 @@ var homes = map[string][]string{
 	"github.com/coder/websocket":            {},
 	"github.com/chromedp":                   {},
 	"go.uber.org/goleak":                    {},
-	"github.com/prometheus/client_golang":   {"sessionstore", "channellayer/memlayer", "channellayer/redislayer", "authmw", "authmw/live", "authmw/token", "consumers/builtin", "consumers/worker", "server", "config", "cmd/belleville", "cmd/belleville/demo"},
+	"github.com/prometheus/client_golang":   {"sessionstore", "sessionstore/changes", "channellayer/broker", "channellayer/memlayer", "channellayer/redislayer", "channellayer/pglayer", "authmw", "authmw/live", "authmw/token", "consumers/builtin", "consumers/worker", "server", "config", "cmd/belleville", "cmd/belleville/demo"},
 	"github.com/prometheus/client_model/go": {},
 }
 
