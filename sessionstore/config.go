@@ -39,6 +39,8 @@ type Config struct {
 	// "sqlite:///relative/db.sqlite3", "sqlite:////absolute/db.sqlite3". A host that is not this machine
 	// is connected to over verified TLS, unless the URL names another sslmode.
 	DatabaseURL djangocompat.Secret
+	// ListenURL is where Changes LISTENs: PostgreSQL itself, where DatabaseURL is a pooler's. Default: DatabaseURL.
+	ListenURL djangocompat.Secret
 	// Keys are SECRET_KEY and SECRET_KEY_FALLBACKS.
 	Keys djangocompat.Keys
 
