@@ -66,17 +66,6 @@ func or(named *string, flag string) string {
 	return flag
 }
 
-// refusePickle refuses a serializer that is not in this version.
-func refusePickle(serializer string) error {
-	switch serializer {
-	case "json":
-		return nil
-	case "pickle":
-		return errors.New("the pickle serializer is not in this version")
-	}
-	return errors.New("the serializer is neither json nor pickle")
-}
-
 // readItem reads one item, without the newline at its end.
 func readItem(in io.Reader) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxItem+1))
@@ -155,7 +144,11 @@ func answered(line []byte, err error, a answer) []byte {
 
 // told returns an error's text without the name of a package.
 func told(err error) string {
-	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "djangocompat: "), "sessionstore: ")
+	text := err.Error()
+	for _, name := range []string{"djangocompat: ", "sessionstore: ", "pickle: "} {
+		text = strings.TrimPrefix(text, name)
+	}
+	return text
 }
 
 // toldError is an error without the name of a package.

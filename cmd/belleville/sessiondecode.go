@@ -16,7 +16,7 @@ type sessionDecode struct {
 
 // Help is shown by --help.
 func (*sessionDecode) Help() string {
-	return `Reads what is in the column session_data, and prints the session as JSON. Values that JSON lacks are written as {"$type": …}.
+	return `Reads what is in the column session_data, JSON or a pickle, and prints the session as JSON. Values that JSON lacks are written as {"$type": …}. Nothing in a pickle is run.
 
 With --lines each line is an object with session_data and, where they differ, secret_key, fallbacks and salt.
 
@@ -54,11 +54,11 @@ func (c *sessionDecode) answer(it item) ([]byte, error) {
 	codec := djangocompat.SessionCodec{
 		Keys: keys, Salt: sessionSalt(or(it.Salt, c.Salt)), AcceptSHA1: !c.RefuseLegacy, RefuseLegacy: c.RefuseLegacy,
 	}
-	data, err := codec.Decode(*it.SessionData)
+	data, err := codec.DecodeAny(*it.SessionData)
 	if err != nil {
 		return nil, err
 	}
-	return readJSON(string(data.JSON())).rendered(nil), nil
+	return appendSession(nil, data)
 }
 
 // sessionSalt returns the salt of session data. That of Django before 3.1 is the same without a period.

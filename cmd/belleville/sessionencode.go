@@ -2,15 +2,17 @@ package main
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/belleville/belleville/djangocompat"
+	"github.com/belleville/belleville/pickle"
 )
 
 // sessionEncode encodes session data.
 type sessionEncode struct {
 	keyFlags
 	Salt       string `placeholder:"SALT" help:"The salt of a SessionStore class of the site's own."`
-	Serializer string `default:"json" enum:"json,pickle" help:"json; pickle is not in this version."`
+	Serializer string `default:"json" enum:"json,pickle" help:"What SESSION_SERIALIZER of the site is: json or pickle."`
 }
 
 // Help is shown by --help.
@@ -46,9 +48,6 @@ func (c *sessionEncode) answer(it item) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := refusePickle(or(it.Serializer, c.Serializer)); err != nil {
-		return nil, err
-	}
 	text := it.Data
 	if text == nil {
 		text = it.Value
@@ -56,20 +55,58 @@ func (c *sessionEncode) answer(it item) ([]byte, error) {
 	if text == nil {
 		return nil, missing("data")
 	}
-	n, err := parseJSON(text)
+	var data djangocompat.SessionData
+	codec := djangocompat.SessionCodec{Keys: keys, Salt: sessionSalt(or(it.Salt, c.Salt))}
+	switch or(it.Serializer, c.Serializer) {
+	case "json":
+		data, err = jsonSession(text)
+	case "pickle":
+		codec.Serializer = djangocompat.PickleSerializer
+		data, err = pickledSession(text)
+	default:
+		err = errors.New("the serializer is neither json nor pickle")
+	}
 	if err != nil {
 		return nil, err
 	}
-	if n, err = n.unrendered(); err != nil {
-		return nil, err
-	}
-	data, err := djangocompat.ParseSessionData(n.pythonJSON(nil))
-	if err != nil {
-		return nil, errors.New("a session is a JSON object, and not too deep")
-	}
-	encoded, err := djangocompat.SessionCodec{Keys: keys, Salt: sessionSalt(or(it.Salt, c.Salt))}.Encode(data)
+	encoded, err := codec.Encode(data)
 	if err != nil {
 		return nil, err
 	}
 	return quoted(encoded), nil
+}
+
+// jsonSession reads a session of the JSON serializer.
+func jsonSession(text []byte) (djangocompat.SessionData, error) {
+	n, err := parseJSON(text)
+	if err != nil {
+		return djangocompat.SessionData{}, err
+	}
+	if n, err = n.unrendered(); err != nil {
+		return djangocompat.SessionData{}, err
+	}
+	data, err := djangocompat.ParseSessionData(n.pythonJSON(nil))
+	if err != nil {
+		return djangocompat.SessionData{}, errNoSession
+	}
+	return data, nil
+}
+
+// errNoSession means that the input is no session.
+var errNoSession = errors.New("a session is a JSON object, and not too deep")
+
+// pickledSession reads a session of the pickle serializer.
+func pickledSession(text []byte) (djangocompat.SessionData, error) {
+	v, err := pickle.ParseJSON(text, pickle.Config{MaxBytes: maxItem})
+	if err != nil {
+		return djangocompat.SessionData{}, errors.New(strings.ReplaceAll(err.Error(), "pickle: ", ""))
+	}
+	if _, ok := v.(*pickle.Dict); !ok {
+		return djangocompat.SessionData{}, errNoSession
+	}
+	pickled, err := pickle.Encode(v)
+	if err != nil {
+		return djangocompat.SessionData{}, err
+	}
+	return djangocompat.ParsePickledSession(pickled, 2*maxItem)
 }

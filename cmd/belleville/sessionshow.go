@@ -21,7 +21,7 @@ type sessionShow struct {
 
 // Help is shown by --help.
 func (*sessionShow) Help() string {
-	return `Looks a session up in the site's database and prints it as JSON, with its user, and with why nobody is logged in where that is so.
+	return `Looks a session up where the site keeps it and prints it as JSON: its engine, when it expires, its user and the backend that logged him in, and why nobody is logged in where that is so. A session that is missing, expired, signed by another key or not readable is a failure, which says so.
 
 Example:
 
@@ -81,22 +81,44 @@ func sessionKey(cookie, name string) (string, error) {
 
 // show describes a session as JSON.
 func show(ctx context.Context, cfg *config.Config, store *sessionstore.Store, key string) ([]byte, error) {
-	session, err := store.Load(ctx, key)
+	i, err := store.Inspect(ctx, key)
 	if err != nil {
-		return nil, toldError(err)
+		return nil, sessionTrouble(err)
 	}
-	if session.Key() == "" {
-		return nil, errors.New("there is no such session, or it has expired, or no key of the configuration signed it")
+	b := fmt.Appendf(nil, `{"engine":%s`, quoted(cfg.Django.SessionEngine))
+	b = fmt.Appendf(b, `,"pickled":%t,"expires":`, i.Session.Data().IsPickled())
+	b = appendTime(b, i.Expires)
+	b = fmt.Appendf(b, `,"verdict":"%s"`, i.Reason)
+	if why := refusal(i.Reason); why != "" {
+		b = fmt.Appendf(b, `,"refused":%s`, quoted(why))
 	}
-	user, reason, err := store.Verdict(ctx, session)
-	if err != nil {
-		return nil, toldError(err)
-	}
-	b := fmt.Appendf(nil, `{"engine":%s,"verdict":"%s","user":`, quoted(cfg.Django.SessionEngine), reason)
-	b = appendUser(b, user)
+	b = append(b, `,"user":`...)
+	b = appendUser(b, i.User)
 	b = append(b, `,"data":`...)
-	b = readJSON(string(session.Data().JSON())).rendered(b)
+	if b, err = appendSession(b, i.Session.Data()); err != nil {
+		return nil, err
+	}
 	return append(b, '}'), nil
+}
+
+// appendTime appends a time as JSON, null for none.
+func appendTime(b []byte, at time.Time) []byte {
+	if at.IsZero() {
+		return append(b, "null"...)
+	}
+	return append(b, quoted(at.UTC().Format(time.RFC3339))...)
+}
+
+// appendSession appends session data as people read it.
+func appendSession(b []byte, data djangocompat.SessionData) ([]byte, error) {
+	text, err := data.MarshalJSON()
+	if err != nil {
+		return nil, errors.New("the session's values refer to each other so often that there is no room to show them")
+	}
+	if data.IsPickled() {
+		return append(b, text...), nil
+	}
+	return readJSON(string(text)).rendered(b), nil
 }
 
 // appendUser appends a user as JSON, null for nobody.
