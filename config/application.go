@@ -21,11 +21,18 @@ import (
 // answered 404 before anybody is looked up, and who is there is known before a consumer sees it. The db
 // answers allow_sql.
 func (c *Config) Application(store authmw.Store, db builtin.Database, reg prometheus.Registerer) (consumers.Application, error) {
+	tokens, err := c.authenticator(store, reg)
+	if err != nil {
+		return nil, err
+	}
 	var router routing.URLRouter
 	for i, r := range c.Routes {
 		app, err := c.guarded(r, db, reg)
 		if err != nil {
 			return nil, fmt.Errorf("routes[%d]: %w", i, err)
+		}
+		if tokens != nil {
+			app = tokens.Wrap(app)
 		}
 		app = authmw.Stack(r.carried(app), store, c.Visitors(reg))
 		parse, pattern := routing.ParsePath, r.Path

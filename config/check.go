@@ -23,6 +23,7 @@ func (l *loader) check() {
 	l.sessions()
 	l.passwords()
 	l.userTable()
+	l.tokens()
 	l.database()
 	l.channelLayer()
 	l.limits()

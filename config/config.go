@@ -28,12 +28,14 @@ type Config struct {
 	TrustedProxies []netip.Prefix `toml:"trusted_proxies"`
 	RootPath       string         `toml:"root_path"`
 
-	Django        Django        `toml:"django"`
-	Database      Database      `toml:"database"`
-	ChannelLayers ChannelLayers `toml:"channel_layers"`
-	Limits        Limits        `toml:"limits"`
-	Log           Log           `toml:"log"`
-	Routes        []Route       `toml:"routes"`
+	Django         Django         `toml:"django"`
+	Database       Database       `toml:"database"`
+	ChannelLayers  ChannelLayers  `toml:"channel_layers"`
+	Limits         Limits         `toml:"limits"`
+	Authentication Authentication `toml:"authentication"`
+	Tokens         []Token        `toml:"tokens"`
+	Log            Log            `toml:"log"`
+	Routes         []Route        `toml:"routes"`
 }
 
 // Addresses are where to listen: "host:port", ":port", "unix:/path" or "fd:N". In the file it is one text or
@@ -201,8 +203,9 @@ func Default() Config {
 			TimeZone:               "UTC",
 			User:                   User{Table: "auth_user", PK: "id", Username: "username", Password: "password"},
 		},
-		ChannelLayers: ChannelLayers{ChannelLayer{Backend: inMemoryBackend, Prefix: "asgi", SerializerFormat: "msgpack", Capacity: 100, Expiry: Seconds(time.Minute), GroupExpiry: Seconds(24 * time.Hour)}},
-		Log:           Log{Format: "text"},
+		ChannelLayers:  ChannelLayers{ChannelLayer{Backend: inMemoryBackend, Prefix: "asgi", SerializerFormat: "msgpack", Capacity: 100, Expiry: Seconds(time.Minute), GroupExpiry: Seconds(24 * time.Hour)}},
+		Authentication: defaultAuthentication(),
+		Log:            Log{Format: "text"},
 	}
 }
 

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -146,6 +147,7 @@ func base(path string) []string {
 	if path != "django.secret_key" && path != "django.secret_key_file" {
 		env = append(env, "BELLEVILLE_DJANGO_SECRET_KEY=k")
 	}
+	env = append(env, tokenBase(path)...)
 	if path == "routes.channel" {
 		return append(env, "BELLEVILLE_ROUTES_0_PATH=ws/", "BELLEVILLE_ROUTES_0_CONSUMER=bridge",
 			"BELLEVILLE_CHANNEL_LAYERS_DEFAULT_BACKEND=channels_redis.core.RedisChannelLayer")
@@ -174,8 +176,8 @@ func inFile(path, value string) string {
 	switch {
 	case dot < 0:
 		return path + " = " + value + "\n"
-	case path[:dot] == "routes":
-		return "[[routes]]\n" + path[dot+1:] + " = " + value + "\n"
+	case path[:dot] == "routes", path[:dot] == "tokens":
+		return "[[" + path[:dot] + "]]\n" + path[dot+1:] + " = " + value + "\n"
 	}
 	return "[" + path[:dot] + "]\n" + path[dot+1:] + " = " + value + "\n"
 }
@@ -186,6 +188,7 @@ func TestEveryKeyCanBeSetByFileAndEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	values := samples(secretFile)
+	maps.Copy(values, tokenSamples())
 	for _, k := range config.Keys() {
 		t.Run(k.Path, func(t *testing.T) {
 			v, ok := values[k.Path]

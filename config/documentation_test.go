@@ -101,9 +101,10 @@ func TestDefaultsAreDocumented(t *testing.T) {
 		}
 	}
 	c := config.Default()
-	c.Routes = nil
+	c.Routes, c.Tokens = nil, nil
 	walk("", reflect.ValueOf(c))
 	walk("routes", reflect.ValueOf(config.DefaultRoute()))
+	walk("tokens", reflect.ValueOf(config.DefaultToken()))
 }
 
 func TestTheDocumentedExampleIsRight(t *testing.T) {

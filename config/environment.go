@@ -23,8 +23,8 @@ const (
 // foreign matches the variables that Kubernetes sets for a Service whose name begins with "belleville".
 var foreign = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?$`)
 
-// routeVariable matches a variable that sets a key of a route.
-var routeVariable = regexp.MustCompile(`^BELLEVILLE_ROUTES_([0-9]{1,4})_([A-Z_]+)$`)
+// listVariable matches a variable that sets a key of a route or of a kind of token.
+var listVariable = regexp.MustCompile(`^BELLEVILLE_(ROUTES|TOKENS)_([0-9]{1,4})_([A-Z_]+)$`)
 
 // hasSettings reports whether an environment holds any setting.
 func hasSettings(environ []string) bool {
@@ -51,8 +51,8 @@ func (l *loader) environment(environ []string) {
 		if !isSetting(name) {
 			continue
 		}
-		if m := routeVariable.FindStringSubmatch(name); m != nil {
-			l.routeVariable(m, text)
+		if m := listVariable.FindStringSubmatch(name); m != nil {
+			l.listVariable(m, text)
 			continue
 		}
 		k, ok := byName[name]
@@ -61,18 +61,24 @@ func (l *loader) environment(environ []string) {
 			l.unknownVariable(name)
 			continue
 		case k.list:
-			l.mistakes.add(name, "N stands for the number of a route", "write it from 0, as in "+strings.Replace(name, "_N_", "_0_", 1))
+			l.mistakes.add(name, "N stands for the number of a "+elementOf(k.Path), "write it from 0, as in "+strings.Replace(name, "_N_", "_0_", 1))
 			continue
 		}
 		l.fromVariable(name, k.Path, reflect.ValueOf(l.config).Elem().FieldByIndex(k.index), text)
 	}
 }
 
-// inOrder returns an environment sorted by name, with the places of routes as numbers.
+// elementOf names an element of the list that a key is in.
+func elementOf(path string) string {
+	list, _, _ := strings.Cut(path, ".")
+	return strings.TrimSuffix(list, "s")
+}
+
+// inOrder returns an environment sorted by name, with the places in lists as numbers.
 func inOrder(environ []string) []string {
 	sorted := slices.Clone(environ)
 	slices.SortStableFunc(sorted, func(a, b string) int {
-		if d := routePlace(a) - routePlace(b); d != 0 {
+		if d := placeInList(a) - placeInList(b); d != 0 {
 			return d
 		}
 		return strings.Compare(a, b)
@@ -80,33 +86,34 @@ func inOrder(environ []string) []string {
 	return sorted
 }
 
-// routePlace returns the place of the route that a variable is about; others come last.
-func routePlace(entry string) int {
+// placeInList returns the place in its list of what a variable is about; others come last.
+func placeInList(entry string) int {
 	name, _, _ := strings.Cut(entry, "=")
-	if m := routeVariable.FindStringSubmatch(name); m != nil {
-		n, _ := strconv.Atoi(m[1]) // it consists of digits
+	if m := listVariable.FindStringSubmatch(name); m != nil {
+		n, _ := strconv.Atoi(m[2]) // it consists of digits
 		return n
 	}
 	return math.MaxInt32
 }
 
-// routeVariable sets a key of a route, or of a new one behind the last.
-func (l *loader) routeVariable(match []string, text string) {
-	place, _ := strconv.Atoi(match[1]) // it consists of digits
-	routes := reflect.ValueOf(&l.config.Routes).Elem()
+// listVariable sets a key of an element of a list, or of a new one behind the last.
+func (l *loader) listVariable(match []string, text string) {
+	name := strings.ToLower(match[1])
+	place, _ := strconv.Atoi(match[2]) // it consists of digits
+	list, _ := fieldOf(reflect.ValueOf(l.config).Elem(), name)
 	switch {
-	case place > routes.Len():
-		l.mistakes.add(match[0], fmt.Sprintf("there is no route %d before it", place-1), "number routes from 0, without a gap")
+	case place > list.Len():
+		l.mistakes.add(match[0], fmt.Sprintf("there is no %s %d before it", elementOf(name), place-1), "number "+name+" from 0, without a gap")
 		return
-	case place == routes.Len():
-		l.element(routes)
+	case place == list.Len():
+		l.element(list)
 	}
-	field, ok := fieldOf(routes.Index(place), match[2])
+	field, ok := fieldOf(list.Index(place), match[3])
 	if !ok {
 		l.unknownVariable(match[0])
 		return
 	}
-	l.fromVariable(match[0], fmt.Sprintf("routes[%d].%s", place, strings.ToLower(match[2])), field, text)
+	l.fromVariable(match[0], fmt.Sprintf("%s[%d].%s", name, place, strings.ToLower(match[3])), field, text)
 }
 
 // fromVariable sets a field to what a variable holds.

@@ -180,8 +180,11 @@ func (l *loader) tables(path string, dst reflect.Value, v any) {
 // element appends an element to the list dst and returns it.
 func (l *loader) element(dst reflect.Value) reflect.Value {
 	e := reflect.New(dst.Type().Elem()).Elem()
-	if r, ok := e.Addr().Interface().(*Route); ok {
-		*r = DefaultRoute()
+	switch e := e.Addr().Interface().(type) {
+	case *Route:
+		*e = DefaultRoute()
+	case *Token:
+		*e = DefaultToken()
 	}
 	dst.Set(reflect.Append(dst, e))
 	return dst.Index(dst.Len() - 1)

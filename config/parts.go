@@ -30,6 +30,7 @@ func (c *Config) Sessions(reg prometheus.Registerer, logger *slog.Logger) sessio
 		Schema:                 c.Database.Schema,
 		SessionTable:           d.SessionTable,
 		Users:                  d.User.table(),
+		Tokens:                 c.tokenTables(),
 		Salt:                   d.SessionSalt,
 		MaxSessionSize:         c.Database.MaxSessionSize,
 		RefuseLegacy:           d.RefuseLegacy,

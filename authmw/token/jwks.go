@@ -46,17 +46,21 @@ type jwks struct {
 	fetching bool
 }
 
-func newJWKS(cfg JWTConfig) (*jwks, error) {
-	if cfg.Algorithm[:2] == "HS" {
-		return nil, errors.New("token: jwk_url is set, and the algorithm has no public keys")
+// checkURL refuses a URL that keys should not come from.
+func (c JWTConfig) checkURL() error {
+	if c.Algorithm[:2] == "HS" {
+		return &SettingError{"jwk_url", "it is set, and " + c.Algorithm + " has no public keys", "set algorithm, or take it out"}
 	}
-	if cfg.VerifyingKey != "" {
-		return nil, errors.New("token: verifying_key and jwk_url are both set: keep one of them")
+	if c.VerifyingKey != "" {
+		return &SettingError{"jwk_url", "verifying_key is set, too", "keep one of them"}
 	}
-	u, err := url.Parse(cfg.JWKURL)
-	if err != nil || !trusted(u) {
-		return nil, errors.New("token: jwk_url is no https URL")
+	if u, err := url.Parse(c.JWKURL); err != nil || !trusted(u) {
+		return &SettingError{"jwk_url", "it is no https URL", `write it as in "https://example.com/.well-known/jwks.json"`}
 	}
+	return nil
+}
+
+func newJWKS(cfg JWTConfig) *jwks {
 	client := http.Client{Timeout: fetchTimeout}
 	if cfg.Client != nil {
 		client = *cfg.Client
@@ -71,7 +75,7 @@ func newJWKS(cfg JWTConfig) (*jwks, error) {
 	j.mu.Lock()
 	j.fetchLocked()
 	j.mu.Unlock()
-	return j, nil
+	return j
 }
 
 // trusted reports whether nobody in between can change what is at a URL.

@@ -3,7 +3,6 @@ package token
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -98,26 +97,38 @@ type JWT struct {
 	keys   *jwks // nil where there is one key
 }
 
-// NewJWT makes a JWT. The error names the setting, and nothing of a key. Keys are fetched in the background.
+// NewJWT makes a JWT. The error is a [*SettingError]. Keys behind a URL are fetched in the background.
 func NewJWT(users Users, cfg JWTConfig) (*JWT, error) {
 	cfg = cfg.withDefaults()
-	v := &JWT{users: users, cfg: cfg, method: jwt.GetSigningMethod(cfg.Algorithm)}
-	if !slices.Contains(Algorithms(), cfg.Algorithm) || v.method == nil {
-		return nil, fmt.Errorf("token: algorithm %q is not known: use one of %s", cfg.Algorithm, strings.Join(Algorithms(), ", "))
-	}
-	if cfg.Leeway < 0 {
-		return nil, errors.New("token: leeway is negative")
-	}
-	var err error
-	if cfg.JWKURL != "" {
-		v.keys, err = newJWKS(cfg)
-	} else {
-		v.key, err = staticKey(cfg)
-	}
+	key, err := cfg.check()
 	if err != nil {
 		return nil, err
 	}
+	v := &JWT{users: users, cfg: cfg, method: jwt.GetSigningMethod(cfg.Algorithm), key: key}
+	if cfg.JWKURL != "" {
+		v.keys = newJWKS(cfg)
+	}
 	return v, nil
+}
+
+// Check refuses what NewJWT would refuse. The error is a [*SettingError].
+func (c JWTConfig) Check() error {
+	_, err := c.withDefaults().check()
+	return err
+}
+
+// check returns the key, or nil where the keys are fetched.
+func (c JWTConfig) check() (any, error) {
+	if !slices.Contains(Algorithms(), c.Algorithm) {
+		return nil, &SettingError{"algorithm", "it is not known", "write one of " + strings.Join(Algorithms(), ", ")}
+	}
+	if c.Leeway < 0 {
+		return nil, &SettingError{"leeway", "it is below 0", "write a positive value, or take it out"}
+	}
+	if c.JWKURL != "" {
+		return nil, c.checkURL()
+	}
+	return staticKey(c)
 }
 
 // Algorithms returns the names of the algorithms that a JWT may be signed by.

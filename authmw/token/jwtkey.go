@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -20,7 +19,7 @@ func staticKey(cfg JWTConfig) (any, error) {
 		return secretKey(cfg)
 	}
 	if cfg.VerifyingKey == "" {
-		return nil, fmt.Errorf("token: verifying_key is missing: %s needs a public key, or jwk_url", cfg.Algorithm)
+		return nil, &SettingError{"verifying_key", "it is missing: " + cfg.Algorithm + " needs a public key", "copy VERIFYING_KEY from SIMPLE_JWT, or set jwk_url"}
 	}
 	pem := []byte(cfg.VerifyingKey)
 	var key any
@@ -34,7 +33,7 @@ func staticKey(cfg JWTConfig) (any, error) {
 		key, err = jwt.ParseEdPublicKeyFromPEM(pem)
 	}
 	if err != nil || !keyFits(cfg.Algorithm, key) {
-		return nil, fmt.Errorf("token: verifying_key is no public key for %s, in PEM", cfg.Algorithm)
+		return nil, &SettingError{"verifying_key", "it is no public key for " + cfg.Algorithm + ", in PEM", "copy VERIFYING_KEY from SIMPLE_JWT, with its lines of dashes"}
 	}
 	return key, nil
 }
@@ -44,11 +43,11 @@ func secretKey(cfg JWTConfig) (any, error) {
 	secret := cfg.SigningKey.Reveal()
 	switch {
 	case secret == "":
-		return nil, fmt.Errorf("token: signing_key is missing: %s needs a secret", cfg.Algorithm)
+		return nil, &SettingError{"signing_key", "it is missing: " + cfg.Algorithm + " needs a secret", "copy SIGNING_KEY from SIMPLE_JWT"}
 	case strings.Contains(secret, "-----BEGIN "), strings.HasPrefix(secret, "ssh-"):
-		return nil, fmt.Errorf("token: signing_key is a key for another algorithm than %s", cfg.Algorithm)
+		return nil, &SettingError{"signing_key", "it is a key for another algorithm than " + cfg.Algorithm, "set algorithm, and its verifying_key"}
 	case cfg.VerifyingKey != "":
-		return nil, fmt.Errorf("token: verifying_key is set, and %s has none", cfg.Algorithm)
+		return nil, &SettingError{"verifying_key", "it is set, and " + cfg.Algorithm + " has none", "take it out, or set algorithm"}
 	}
 	return []byte(secret), nil
 }

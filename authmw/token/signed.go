@@ -56,13 +56,13 @@ func (c SignedConfig) withDefaults(salt string, maxAge time.Duration) SignedConf
 	return c
 }
 
-// check refuses a salt that others sign with.
-func (c SignedConfig) check() error {
+// Check refuses a salt that others sign with. The error is a [*SettingError].
+func (c SignedConfig) Check() error {
 	if strings.HasPrefix(c.Salt, "django.") {
-		return errors.New("token: a salt of Django's own signs other values, too; use one that is for tokens alone")
+		return &SettingError{"salt", "it is one of Django's own, which signs other values, too", "use one that is for tokens alone"}
 	}
 	if c.MaxAge < 0 {
-		return errors.New("token: max_age is negative")
+		return &SettingError{"max_age", "it is below 0", "write a positive value"}
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func NewSigned(users Users, keys djangocompat.Keys, cfg SignedConfig) (*Signed, 
 }
 
 func newSigned(users Users, keys djangocompat.Keys, cfg SignedConfig) (*Signed, error) {
-	if err := cfg.check(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
 	signer, err := djangocompat.NewTimestampSigner(keys, djangocompat.SignerConfig{Salt: cfg.Salt, MaxSize: maxObject, Now: cfg.Now})

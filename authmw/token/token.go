@@ -145,6 +145,17 @@ func (r *Refusal) Error() string { return "token: refused: " + r.Reason.String()
 // refuse makes the error of a wrong token.
 func refuse(r Reason) error { return &Refusal{r} }
 
+// A SettingError says what is wrong with a setting, and nothing of a key.
+type SettingError struct {
+	// Setting is its name, as "verifying_key".
+	Setting string
+	// Problem and Remedy say what is wrong, and what to do.
+	Problem, Remedy string
+}
+
+// Error implements error.
+func (e *SettingError) Error() string { return "token: " + e.Setting + ": " + e.Problem + "; " + e.Remedy }
+
 // unavailable reports whether err means that nobody can say now.
 func unavailable(err error) bool {
 	return errors.Is(err, ErrUnavailable) || errors.Is(err, sessionstore.ErrUnavailable)
