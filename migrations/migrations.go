@@ -42,7 +42,11 @@ type NeedError struct {
 }
 
 func (e *NeedError) Error() string {
-	return fmt.Sprintf("migrations: %s: the %s is not there; run `manage.py migrate` on the site, or `belleville migrate up channels_postgres`", e.Set, e.Object)
+	remedy := "or `belleville migrate up channels_postgres`"
+	if e.Set == liveSessions || e.Set == liveSessionsUpdates {
+		remedy = "or name the table in django.session_table or django.user.table"
+	}
+	return fmt.Sprintf("migrations: %s: the %s is not there; run `manage.py migrate` on the site, %s", e.Set, e.Object, remedy)
 }
 
 // State says what there is of a set.

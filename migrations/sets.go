@@ -19,6 +19,8 @@ type Set struct {
 	objects []object
 	needs   []object // of others, which must be there
 	app     string   // the Django app that makes the same objects, or ""
+
+	up, down string // the statements, where they are not in a file
 }
 
 // object is a table, an index or a function.
@@ -73,10 +75,20 @@ func Find(name string) (Set, error) {
 }
 
 // UpSQL returns the statements that Up runs.
-func (s Set) UpSQL() string { return s.read("up") }
+func (s Set) UpSQL() string {
+	if s.up != "" {
+		return s.up
+	}
+	return s.read("up")
+}
 
 // DownSQL returns the statements that Down runs.
-func (s Set) DownSQL() string { return s.read("down") }
+func (s Set) DownSQL() string {
+	if s.down != "" {
+		return s.down
+	}
+	return s.read("down")
+}
 
 func (s Set) read(direction string) string {
 	text, err := files.ReadFile("sql/" + s.Name + "." + direction + ".sql")

@@ -24,6 +24,7 @@ type metrics struct {
 	batches *prometheus.HistogramVec
 	size    prometheus.Histogram
 	lag     prometheus.Histogram
+	orders  *prometheus.CounterVec
 }
 
 func newMetrics(l *Live, reg prometheus.Registerer) *metrics {
@@ -64,6 +65,9 @@ func newMetrics(l *Live, reg prometheus.Registerer) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.005, 2.5, 9),
 		}),
 	}
+	m.orders = f.NewCounterVec(prometheus.CounterOpts{
+		Name: "live_orders_total", Help: "Orders that came over the channel layer, by result.",
+	}, []string{"result"})
 	for c := consumers.EndedByLogout; c <= consumers.EndedByOther; c++ {
 		m.ended.WithLabelValues(c.String())
 	}
