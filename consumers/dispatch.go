@@ -75,6 +75,8 @@ func (s *Socket) run() {
 			return
 		case w.event != nil:
 			s.dispatch(w.event)
+		case w.finish != nil:
+			w.finish()
 		default:
 			s.check(guard(func() error { return s.consumer.Receive(&s.life, &s.conn, w.message) }))
 		}

@@ -20,6 +20,7 @@ type mailbox struct {
 	bytes    int // in messages
 	news     *news
 	events   queue[*channellayer.Delivery]
+	finish   func()      // called when nothing waits; see Finish
 	overdue  *time.Timer // runs while the connection is gone and its consumer still busy
 }
 
@@ -54,7 +55,7 @@ func (s *Socket) dropLocked() (resume bool) {
 	}
 	b.messages.reset()
 	b.events.reset()
-	b.bytes, b.overdue, b.news = 0, nil, nil
+	b.bytes, b.overdue, b.news, b.finish = 0, nil, nil, nil
 	s.app.boxes.Put(b)
 	return resume
 }
@@ -65,6 +66,7 @@ type work struct {
 	message Message
 	event   *channellayer.Delivery
 	code    CloseCode
+	finish  func()
 	resume  bool // the server may read on, whether there is work or not
 }
 
@@ -94,6 +96,8 @@ func (s *Socket) next() (work, bool) {
 		w.code = s.code
 	case b != nil && b.events.len() > 0:
 		w.event = b.events.pop()
+	case b != nil && b.finish != nil:
+		w.finish, b.finish = b.finish, nil
 	default:
 		s.dropLocked()
 		s.state &^= running

@@ -63,8 +63,9 @@ type conn struct {
 	step     int64     // where in the loop's wheel that stands
 	controls uint32    // how many control frames have come in that tick's second
 	pinged   bool      // since then a ping was sent
-	deaf     bool      // nothing that comes is looked at any more
+	deaf     bool      // nothing that comes is looked at any more; while open it is about to part
 	hungUp   bool      // the peer has ended its side
+	ended    bool      // and all that it has said was read
 	writer   writer
 	readable bool // the descriptor may have more, which nobody wanted yet
 	stuck    bool // the descriptor takes no more for now; an event will say when
@@ -213,6 +214,7 @@ func (c *conn) Close(code consumers.CloseCode, reason string) error {
 		return consumers.ErrClosed
 	}
 	c.out.push(closeFrame(code, reason))
+	c.out.last = c.code != 0 // the peer has spoken its last word before
 	c.code = code
 	c.setPhaseLocked(closing)
 	c.mu.Unlock()
@@ -234,11 +236,18 @@ func (c *conn) Report(err error) { c.server.report(err) }
 // Ended implements consumers.Transport.
 func (c *conn) Ended() { c.server.consumers.Done() }
 
-// pong queues the answer to a ping: one at a time, the latest.
+// maxPongs is how many bytes of pongs may wait.
+const maxPongs = 4 << 10
+
+// pong queues the answer to a ping. For a peer that does not read, or reads too slowly, only the latest counts. RFC
+// 6455 §5.5.3.
 func (c *conn) pong(payload []byte) {
 	c.mu.Lock()
 	if c.phase == open {
-		c.out.pong = appendFrame(c.out.pong[:0], ws.OpPong, payload)
+		if c.out.stuck || len(c.out.pong)+len(payload) > maxPongs {
+			c.out.pong = c.out.pong[:0]
+		}
+		c.out.pong = appendFrame(c.out.pong, ws.OpPong, payload)
 		c.want |= wantFlush
 	}
 	c.mu.Unlock()
@@ -255,31 +264,3 @@ func (c *conn) ping() {
 
 // pingFrame is a ping without a payload.
 var pingFrame = appendFrame(nil, ws.OpPing, nil)
-
-// peerClosed answers the peer's close frame with its own code, or takes it as the answer to ours.
-// RFC 6455 §5.5.1.
-func (c *conn) peerClosed(code consumers.CloseCode) {
-	c.deaf = true
-	c.mu.Lock()
-	if c.phase == open {
-		c.code = code
-		c.out.push(closeFrame(code, ""))
-		c.setPhaseLocked(closing)
-	}
-	c.out.last = true
-	c.mu.Unlock()
-}
-
-// fail ends a connection whose peer broke the protocol.
-func (c *conn) fail(err *frameError) {
-	c.deaf = true
-	c.server.metrics.broken.WithLabelValues(err.why).Inc()
-	c.mu.Lock()
-	if c.phase == open {
-		c.code = err.code
-		c.out.push(closeFrame(err.code, ""))
-		c.setPhaseLocked(closing)
-	}
-	c.out.last = true
-	c.mu.Unlock()
-}

@@ -13,6 +13,9 @@ const maxEarly = 64 << 10
 // feed takes bytes that the peer sent, on the owner's goroutine. It keeps none of data, and may change it.
 // It reports whether the owner should read on.
 func (c *conn) feed(data []byte) (more bool) {
+	if c.deaf {
+		return true // nobody listens any more
+	}
 	c.hear(c.server.clock.now())
 	c.pinged = false
 	switch p, _ := c.current(); p {
@@ -22,11 +25,9 @@ func (c *conn) feed(data []byte) (more bool) {
 		c.keep(data)
 		return len(c.in.tail) < maxEarly
 	case open, closing:
-		if !c.deaf {
-			return c.feedFrames(data)
-		}
+		return c.feedFrames(data)
 	}
-	return true // nobody listens any more
+	return true
 }
 
 // hear notes when the peer was last heard. What is counted by the second begins anew with each.

@@ -145,11 +145,11 @@ func (l *loop) read(c *conn) {
 		case errors.Is(err, netpoll.ErrAgain):
 			c.readable = false
 			return
-		case err != nil || n == 0:
-			if err == nil {
-				l.flush(c) // a peer that has ended its side may still read the answer to its last word
-			}
+		case err != nil:
 			l.drop(c)
+			return
+		case n == 0:
+			l.ended(c)
 			return
 		}
 		// A short read has emptied the socket: the next byte makes an event. Only the end of the stream,
@@ -160,6 +160,16 @@ func (l *loop) read(c *conn) {
 		}
 	}
 	c.request(wantRead)
+}
+
+// ended takes the end of a peer's stream. It may still read the answer to its last word.
+func (l *loop) ended(c *conn) {
+	c.readable = false
+	wait := c.ended || c.partEnded()
+	l.flush(c)
+	if !wait {
+		l.drop(c)
+	}
 }
 
 // flush writes what waits for a connection.
@@ -181,6 +191,10 @@ func (l *loop) flush(c *conn) {
 		return
 	}
 	if done && c.flushed() {
+		if c.ended {
+			l.drop(c)
+			return
+		}
 		netpoll.CloseWrite(c.fd)
 	}
 	l.reschedule(c)

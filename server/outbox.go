@@ -4,7 +4,7 @@ package server
 // many. The connection's lock guards it.
 type outbox struct {
 	frames [][]byte
-	pong   []byte // the answer to the peer's latest ping, which goes before the frames
+	pong   []byte // the answers to the peer's latest pings, which go before the frames
 	begun  bool   // the answer to the handshake, which nothing may precede, was taken
 	stuck  bool   // the peer took no more when it was last written to
 	last   bool   // nothing follows: once all is written, the stream ends

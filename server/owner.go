@@ -30,7 +30,7 @@ func (c *conn) resume() (more bool) {
 	}
 	p, _ := c.current()
 	leftOver := c.in != nil && len(c.in.tail) > 0
-	if p == open {
+	if p == open && !c.deaf {
 		c.hear(c.server.clock.now()) // silence counts from when we listen
 	}
 	if p != open && p != closing || c.deaf || !leftOver {

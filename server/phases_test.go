@@ -95,6 +95,26 @@ func TestAHalfClosedClientIsAnswered(t *testing.T) {
 			p.answer()
 			p.wantClosed(4321)
 		}},
+		{"a message", goodHead + frame(fText, "hi"), func(p *peer) {
+			p.answer()
+			if _, got := p.read(); got != "hi" {
+				p.t.Errorf("message = %q, want hi", got)
+			}
+		}},
+		{"many messages", goodHead + repeat(frame(fText, "hi"), 100), func(p *peer) {
+			p.answer()
+			for range 100 {
+				if _, got := p.read(); got != "hi" {
+					p.t.Fatalf("message = %q, want hi", got)
+				}
+			}
+		}},
+		{"a message and half of another", goodHead + frame(fText, "hi") + frame(fText, "ho")[:5], func(p *peer) {
+			p.answer()
+			if _, got := p.read(); got != "hi" {
+				p.t.Errorf("message = %q, want hi", got)
+			}
+		}},
 		{"a frame that breaks the protocol", goodHead + frame(0x83, "x"), func(p *peer) {
 			p.answer()
 			p.wantClosed(1002)

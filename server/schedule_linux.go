@@ -40,6 +40,9 @@ func (l *loop) reschedule(c *conn) {
 		soon = now + ticks(endTimeout)
 	case open:
 		soon = c.heard + ticks(l.server.cfg.PingInterval)
+		if c.deaf {
+			soon = min(soon, c.heard+ticks(closeTimeout))
+		}
 	}
 	if len(c.writer.frames) > 0 {
 		soon = min(soon, now+ticks(l.server.cfg.WriteTimeout))

@@ -51,13 +51,17 @@ func (st *stream) own() {
 	defer timer.Stop()
 	scratch := make([]byte, 4<<10)
 	holding := false // the reader waits for again
+	reads := st.reads
 	for {
 		select {
-		case data := <-st.reads:
+		case data := <-reads:
 			if data == nil {
-				// A peer that has ended its side may still read the answer to its last word.
-				_, _ = st.c.flush(scratch, st.write)
-				return
+				reads = nil
+				if !st.c.partEnded() {
+					_, _ = st.c.flush(scratch, st.write) // it may still read the answer to its last word
+					return
+				}
+				break
 			}
 			holding = !st.c.feed(data)
 			if st.detached {
@@ -94,6 +98,9 @@ func (st *stream) settle(scratch []byte, timer *time.Timer) bool {
 		return false
 	}
 	if st.c.flushed() {
+		if st.c.ended {
+			return false
+		}
 		if half, ok := st.net.(interface{ CloseWrite() error }); ok {
 			_ = half.CloseWrite()
 		}

@@ -47,6 +47,13 @@ func (c *conn) expire(now int64) (next int64, drop bool) {
 
 // expireOpen looks after an open WebSocket: silence, a stuck peer, a message that does not end.
 func (c *conn) expireOpen(now int64) (next int64, drop bool) {
+	if c.deaf {
+		if next = c.heard + ticks(closeTimeout); next <= now {
+			c.parted() // its consumer takes too long
+			next = now + ticks(closeTimeout)
+		}
+		return next, false
+	}
 	cfg := &c.server.cfg
 	if !c.mayRead() {
 		c.heard, c.pinged = now, false // it may have spoken: it is us who do not listen
