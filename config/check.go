@@ -13,6 +13,7 @@ import (
 const (
 	inMemoryBackend = "channels.layers.InMemoryChannelLayer"
 	redisBackend    = "channels_redis.core.RedisChannelLayer"
+	postgresBackend = "channels_postgres.core.PostgresChannelLayer"
 	pubSubBackend   = "channels_redis.pubsub.RedisPubSubChannelLayer"
 )
 

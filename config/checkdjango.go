@@ -19,7 +19,7 @@ var later = []string{
 	"django.contrib.sessions.backends.cached_db",
 	"django.contrib.sessions.backends.file",
 	"django.contrib.sessions.backends.signed_cookies",
-	"channels_postgres.core.PostgresChannelLayer",
+	"channels_rabbitmq.core.RabbitmqChannelLayer",
 }
 
 // only notes a value that is none of those that this version can do.

@@ -10,7 +10,8 @@ import (
 // channelLayer checks CHANNEL_LAYERS.
 func (l *loader) channelLayer() {
 	d := l.config.ChannelLayers.Default
-	l.only("channel_layers.default.backend", d.Backend, inMemoryBackend, redisBackend, pubSubBackend)
+	l.only("channel_layers.default.backend", d.Backend, inMemoryBackend, redisBackend, pubSubBackend, postgresBackend)
+	l.postgresLayer()
 	if len(d.Hosts) > 0 && d.Backend == inMemoryBackend {
 		l.mistakes.add("channel_layers.default.hosts", "the layer of one process has no hosts", "take it out, or name "+quote(redisBackend)+" as the backend")
 	}
@@ -29,5 +30,7 @@ func (l *loader) channelLayer() {
 	l.only("channel_layers.default.serializer_format", d.SerializerFormat, string(redislayer.Msgpack), string(redislayer.JSON))
 	l.positive("channel_layers.default.capacity", int64(d.Capacity))
 	l.positive("channel_layers.default.expiry", int64(d.Expiry))
-	l.positive("channel_layers.default.group_expiry", int64(d.GroupExpiry))
+	if d.Backend != postgresBackend {
+		l.positive("channel_layers.default.group_expiry", int64(d.GroupExpiry))
+	}
 }

@@ -136,6 +136,15 @@ type ChannelLayer struct {
 	Expiry          Seconds                 `toml:"expiry"`
 	GroupExpiry     Seconds                 `toml:"group_expiry"`
 
+	Engine   string              `toml:"engine"`
+	URL      djangocompat.Secret `toml:"url"`
+	Name     string              `toml:"name"`
+	User     string              `toml:"user"`
+	Password djangocompat.Secret `toml:"password"`
+	Host     string              `toml:"host"`
+	Port     string              `toml:"port"`
+	Options  map[string]any      `toml:"options"`
+
 	SerializerFormat        string                `toml:"serializer_format"`
 	SymmetricEncryptionKeys []djangocompat.Secret `toml:"symmetric_encryption_keys"`
 }

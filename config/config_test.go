@@ -102,6 +102,15 @@ func samples(secretFile string) map[string]sample {
 		"channel_layers.default.expiry":           bare("7"),
 		"channel_layers.default.group_expiry":     bare("7"),
 
+		"channel_layers.default.engine":   text("django.db.backends.postgresql"),
+		"channel_layers.default.url":      text(""),
+		"channel_layers.default.name":     text(""),
+		"channel_layers.default.user":     text("a"),
+		"channel_layers.default.password": text("b"),
+		"channel_layers.default.host":     text("c"),
+		"channel_layers.default.port":     text("5433"),
+		"channel_layers.default.options":  {`{sslmode = "require"}`, "sslmode=require"},
+
 		"channel_layers.default.prefix":                    text("site"),
 		"channel_layers.default.serializer_format":         text("json"),
 		"channel_layers.default.symmetric_encryption_keys": {`["a", "b"]`, "a,b"},

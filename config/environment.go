@@ -36,7 +36,7 @@ func hasSettings(environ []string) bool {
 
 // isSetting reports whether a variable is meant for this program.
 func isSetting(name string) bool {
-	return strings.HasPrefix(name, envPrefix) && name != EnvPath && !foreign.MatchString(name)
+	return strings.HasPrefix(name, envPrefix) && name != EnvPath && (name == portVariable || !foreign.MatchString(name))
 }
 
 // environment sets what variables say.

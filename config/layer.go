@@ -32,6 +32,9 @@ func (c *Config) OpenLayer(ctx context.Context, reg prometheus.Registerer, logge
 		})
 		return Layer{l, func(context.Context) error { return nil }, func() error { return nil }}, nil
 	}
+	if d.Backend == postgresBackend {
+		return c.openPostgres(ctx, reg, logger)
+	}
 	redis, err := d.redis()
 	if err != nil {
 		return Layer{}, err

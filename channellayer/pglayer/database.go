@@ -1,6 +1,7 @@
 package pglayer
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"net/netip"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/belleville/belleville/djangocompat"
@@ -118,4 +120,17 @@ func isLocal(host string) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.IsLoopback()
+}
+
+// Connect opens one connection to the database, which the caller closes. Its error shows no secret and no name.
+func (d Database) Connect(ctx context.Context) (*pgx.Conn, error) {
+	config, err := d.parse()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return conn, nil
 }
