@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,7 +55,7 @@ func parseServer(location string) (server, error) {
 	if err != nil {
 		host, port = location, "11211"
 	}
-	if host == "" || port == "" || strings.ContainsAny(host, "/@ ") {
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil || host == "" || strings.ContainsAny(host, "/@ ") {
 		return server{}, errLocation
 	}
 	return server{"tcp", net.JoinHostPort(host, port)}, nil
