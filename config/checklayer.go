@@ -33,4 +33,5 @@ func (l *loader) channelLayer() {
 	if d.Backend != postgresBackend {
 		l.positive("channel_layers.default.group_expiry", int64(d.GroupExpiry))
 	}
+	l.broker()
 }

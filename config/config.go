@@ -124,6 +124,7 @@ type Database struct {
 // ChannelLayers is Django's CHANNEL_LAYERS.
 type ChannelLayers struct {
 	Default ChannelLayer `toml:"default"`
+	Broker  Broker       `toml:"broker"`
 }
 
 // ChannelLayer is one of CHANNEL_LAYERS, with the keys of its CONFIG.
@@ -212,7 +213,7 @@ func Default() Config {
 			TimeZone:               "UTC",
 			User:                   User{Table: "auth_user", PK: "id", Username: "username", Password: "password"},
 		},
-		ChannelLayers:  ChannelLayers{ChannelLayer{Backend: inMemoryBackend, Prefix: "asgi", SerializerFormat: "msgpack", Capacity: 100, Expiry: Seconds(time.Minute), GroupExpiry: Seconds(24 * time.Hour)}},
+		ChannelLayers:  ChannelLayers{Default: ChannelLayer{Backend: inMemoryBackend, Prefix: "asgi", SerializerFormat: "msgpack", Capacity: 100, Expiry: Seconds(time.Minute), GroupExpiry: Seconds(24 * time.Hour)}},
 		Authentication: defaultAuthentication(),
 		Log:            Log{Format: "text"},
 	}

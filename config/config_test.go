@@ -115,6 +115,10 @@ func samples(secretFile string) map[string]sample {
 		"channel_layers.default.serializer_format":         text("json"),
 		"channel_layers.default.symmetric_encryption_keys": {`["a", "b"]`, "a,b"},
 
+		"channel_layers.broker.listen":     text("127.0.0.1:6380"),
+		"channel_layers.broker.password":   text("sesame"),
+		"channel_layers.broker.max_memory": bare("7"),
+
 		"limits.max_message":                 bare("1"),
 		"limits.max_fragments":               bare("2"),
 		"limits.max_control_frames":          bare("2"),
@@ -160,6 +164,9 @@ func base(path string) []string {
 	if path == "routes.channel" {
 		return append(env, "BELLEVILLE_ROUTES_0_PATH=ws/", "BELLEVILLE_ROUTES_0_CONSUMER=bridge",
 			"BELLEVILLE_CHANNEL_LAYERS_DEFAULT_BACKEND=channels_redis.core.RedisChannelLayer")
+	}
+	if path == "channel_layers.broker.listen" {
+		env = append(env, "BELLEVILLE_CHANNEL_LAYERS_DEFAULT_BACKEND=channels_redis.core.RedisChannelLayer")
 	}
 	if path == "routes.compression_minimum" {
 		env = append(env, "BELLEVILLE_ROUTES_0_COMPRESSION=true")

@@ -131,7 +131,7 @@ func (t *tx) count(name string, from, to bound) int {
 		return 0
 	}
 	n := max(0, k.set.rank(to)-k.set.rank(from))
-	if k.pin != "" && from.before(pinScore()) == false && to.before(pinScore()) {
+	if k.pin != "" && !from.before(pinScore()) && to.before(pinScore()) {
 		n++
 	}
 	return n

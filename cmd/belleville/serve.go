@@ -79,6 +79,7 @@ type site struct {
 	logger  *slog.Logger
 	store   *sessionstore.Store
 	layer   config.Layer
+	broker  string      // where it listens, if there is one
 	servers []listening // one for each address of listen
 	admin   net.Listener
 	debug   net.Listener
@@ -93,7 +94,7 @@ type listening struct {
 
 // assemble wires the parts, and listens.
 func assemble(ctx context.Context, cfg *config.Config, logger *slog.Logger) (*site, error) {
-	s := &site{logger: logger, metrics: prometheus.NewRegistry()}
+	s := &site{logger: logger, metrics: prometheus.NewRegistry(), broker: cfg.ChannelLayers.Broker.Listen}
 	reg := prometheus.WrapRegistererWithPrefix(metricsPrefix, s.metrics)
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
@@ -101,7 +102,7 @@ func assemble(ctx context.Context, cfg *config.Config, logger *slog.Logger) (*si
 	if s.store, err = sessionstore.Open(ctx, cfg.Sessions(reg, logger)); err != nil {
 		return nil, toldError(err)
 	}
-	if s.layer, err = cfg.OpenLayer(ctx, reg, logger); err != nil {
+	if s.layer, err = cfg.OpenServedLayer(ctx, reg, logger); err != nil {
 		s.store.Close()
 		return nil, fmt.Errorf("channel_layers.default: %w", err)
 	}
@@ -178,6 +179,9 @@ func (s *site) banner() string {
 	}
 	if s.debug != nil {
 		b.WriteString("; debug on " + addressOf(s.debug))
+	}
+	if s.broker != "" {
+		b.WriteString("; broker on " + s.broker)
 	}
 	return b.String()
 }
