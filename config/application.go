@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/belleville/belleville/authmw"
+	"github.com/belleville/belleville/authmw/live"
 	"github.com/belleville/belleville/consumers"
 	"github.com/belleville/belleville/consumers/builtin"
 	"github.com/belleville/belleville/routing"
@@ -19,8 +20,8 @@ import (
 
 // Application returns what serves the routes: only pages of allowed origins get in, a path without a route is
 // answered 404 before anybody is looked up, and who is there is known before a consumer sees it. The db
-// answers allow_sql.
-func (c *Config) Application(store authmw.Store, db builtin.Database, reg prometheus.Registerer) (consumers.Application, error) {
+// answers allow_sql; sessions makes connections follow their sessions.
+func (c *Config) Application(store authmw.Store, db builtin.Database, sessions *live.Live, reg prometheus.Registerer) (consumers.Application, error) {
 	tokens, err := c.authenticator(store, reg)
 	if err != nil {
 		return nil, err
@@ -31,6 +32,7 @@ func (c *Config) Application(store authmw.Store, db builtin.Database, reg promet
 		if err != nil {
 			return nil, fmt.Errorf("routes[%d]: %w", i, err)
 		}
+		app = sessions.Watch(app)
 		if tokens != nil {
 			app = tokens.Wrap(app)
 		}

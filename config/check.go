@@ -27,6 +27,7 @@ func (l *loader) check() {
 	l.tokens()
 	l.database()
 	l.channelLayer()
+	l.liveSessions()
 	l.limits()
 	l.enumerated("log.format", l.config.Log.Format, "text", "json")
 	l.routes()
@@ -72,9 +73,6 @@ func (l *loader) addresses() {
 	}
 	if c.DebugListen != "" {
 		claim("debug_listen", c.DebugListen)
-	}
-	if c.ControlSocket != "" {
-		l.mistakes.add("control_socket", "a control socket is not in this version", "take it out")
 	}
 	if c.RootPath != "" && (!strings.HasPrefix(c.RootPath, "/") || strings.HasSuffix(c.RootPath, "/")) {
 		l.mistakes.add("root_path", quote(c.RootPath)+" is no path to be mounted at", `write it with a slash in front and none at the end, as in "/app"`)

@@ -30,6 +30,7 @@ type Config struct {
 
 	Django         Django         `toml:"django"`
 	Database       Database       `toml:"database"`
+	Live           Live           `toml:"live"`
 	ChannelLayers  ChannelLayers  `toml:"channel_layers"`
 	Limits         Limits         `toml:"limits"`
 	Authentication Authentication `toml:"authentication"`
@@ -119,6 +120,8 @@ type Database struct {
 	QueryExecMode  string        `toml:"query_exec_mode"`
 	MaxWaiting     int           `toml:"max_waiting"`
 	MaxSessionSize int           `toml:"max_session_size"`
+	// ListenURL holds a password, and is as secret as the key.
+	ListenURL djangocompat.Secret `toml:"listen_url"`
 }
 
 // ChannelLayers is Django's CHANNEL_LAYERS.
@@ -215,6 +218,7 @@ func Default() Config {
 		},
 		ChannelLayers:  ChannelLayers{Default: ChannelLayer{Backend: inMemoryBackend, Prefix: "asgi", SerializerFormat: "msgpack", Capacity: 100, Expiry: Seconds(time.Minute), GroupExpiry: Seconds(24 * time.Hour)}},
 		Authentication: defaultAuthentication(),
+		Live:           Live{RecheckInterval: 30 * time.Second, Triggers: TriggersAuto},
 		Log:            Log{Format: "text"},
 	}
 }

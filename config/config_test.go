@@ -26,7 +26,7 @@ func samples(secretFile string) map[string]sample {
 		"listen":          {`["127.0.0.1:1", "unix:/b.sock"]`, "127.0.0.1:1, unix:/b.sock"},
 		"admin_listen":    text("127.0.0.1:2"),
 		"debug_listen":    text("[::1]:3"),
-		"control_socket":  text(""),
+		"control_socket":  text("/run/c.sock"),
 		"trusted_proxies": {`["10.0.0.0/8", "::1"]`, "10.0.0.0/8,::1"},
 		"root_path":       text("/app"),
 
@@ -91,6 +91,11 @@ func samples(secretFile string) map[string]sample {
 		"database.pool_size":        bare("3"),
 		"database.connect_timeout":  text("3s"),
 		"database.query_timeout":    text("500ms"),
+		"database.listen_url":       text("postgres://u:p@127.0.0.1/direct"),
+
+		"live.recheck_interval": text("10s"),
+		"live.triggers":         text("required"),
+		"live.control":          {`true`, "true"},
 		"database.query_exec_mode":  text("exec"),
 		"database.max_waiting":      bare("9"),
 		"database.max_session_size": bare("9"),

@@ -45,6 +45,7 @@ func (c *Config) Sessions(reg prometheus.Registerer, logger *slog.Logger) sessio
 		ConnectTimeout:         c.Database.ConnectTimeout,
 		QueryExecMode:          c.Database.QueryExecMode,
 		MaxWaiting:             c.Database.MaxWaiting,
+		ListenURL:              c.Database.ListenURL,
 		Registerer:             reg,
 		Logger:                 logger,
 	}

@@ -192,6 +192,9 @@ func (l *lab) open(key string, newConsumer func() consumers.Consumer) *wire {
 func (l *lab) openAs(key string, u *djangocompat.User, newConsumer func() consumers.Consumer) *wire {
 	l.t.Helper()
 	session := djangocompat.NewSession(key, djangocompat.SessionData{}, nil)
+	if u.IsAuthenticated() {
+		session.Set(djangocompat.AuthBackendKey, u.Backend)
+	}
 	app := l.live.Watch(consumers.New(newConsumer))
 	instance, err := app.Open(l.t.Context(), &consumers.Scope{Session: session, User: u})
 	if err != nil {
@@ -207,7 +210,7 @@ func newGuest() consumers.Consumer   { return guest{} }
 func newCurious() consumers.Consumer { return curious{} }
 
 func user(id int64, name string) *djangocompat.User {
-	return &djangocompat.User{PK: djangocompat.IntPK(id), Username: name, IsActive: true}
+	return &djangocompat.User{PK: djangocompat.IntPK(id), Username: name, IsActive: true, Backend: "some.Backend"}
 }
 
 // pass lets time pass, and waits for what that brings.
@@ -428,6 +431,23 @@ func TestAVisitorWithoutASessionIsNotAskedAbout(t *testing.T) {
 	inLab(t, live.Config{}, func(l *lab) {
 		l.openAs("", anonymous, newCurious)
 		l.openAs("k", anonymous, newGuest)
+		pass(10 * interval)
+		if got := l.book.asked(); len(got) != 0 {
+			t.Errorf("asked about %v, want nothing", got)
+		}
+	})
+}
+
+func TestWhoIsKnownByATokenIsNotAskedAbout(t *testing.T) {
+	inLab(t, live.Config{}, func(l *lab) {
+		session := djangocompat.NewSession("k", djangocompat.SessionData{}, nil)
+		session.Set(djangocompat.AuthBackendKey, "some.Backend")
+		u := user(1, "alice")
+		u.Backend = "a token"
+		app := l.live.Watch(consumers.New(newGuest))
+		if _, err := app.Open(l.t.Context(), &consumers.Scope{Session: session, User: u}); err != nil {
+			t.Fatal(err)
+		}
 		pass(10 * interval)
 		if got := l.book.asked(); len(got) != 0 {
 			t.Errorf("asked about %v, want nothing", got)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/djangocompat"
 )
 
 // Watch wraps an Application: its connections follow the logins of their visitors. It belongs inside of what
@@ -23,12 +24,23 @@ func (wa watching) Open(ctx context.Context, s *consumers.Scope) (consumers.Inst
 	if err != nil {
 		return nil, err
 	}
-	if w, ok := instance.(consumers.Watched); ok && s.Session != nil && s.User != nil && s.Session.Key() != "" {
-		if s.User.IsAuthenticated() || watchesUser(instance) {
-			wa.live.enter(s, w)
-		}
+	if w, ok := instance.(consumers.Watched); ok && followable(s, instance) {
+		wa.live.enter(s, w)
 	}
 	return instance, nil
+}
+
+// followable reports whether what is known of a visitor hangs on a session. Who was known by a token beside one is
+// not.
+func followable(s *consumers.Scope, instance consumers.Instance) bool {
+	if s.Session == nil || s.User == nil || s.Session.Key() == "" {
+		return false
+	}
+	if s.User.IsAnonymous() {
+		return watchesUser(instance)
+	}
+	backend, ok := s.Session.GetString(djangocompat.AuthBackendKey)
+	return ok && backend == s.User.Backend
 }
 
 // Unwrap returns the Application inside, so that a route can see that it is a router.

@@ -24,6 +24,7 @@ const (
 type commands struct {
 	Serve     serveCommand     `cmd:"" help:"Serve the routes of the configuration."`
 	Demo      demo.Command     `cmd:"" help:"Start a chat with two users to log in as; nothing else is needed."`
+	Kick      kickCommand      `cmd:"" help:"Close connections of a running server."`
 	Session   sessionCommands  `cmd:"" help:"Look into Django's sessions."`
 	Signing   signingCommands  `cmd:"" help:"Sign and verify as django.core.signing does."`
 	Password  passwordCommands `cmd:"" help:"Check and make Django's encoded passwords."`

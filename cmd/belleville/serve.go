@@ -83,7 +83,10 @@ type site struct {
 	servers []listening // one for each address of listen
 	admin   net.Listener
 	debug   net.Listener
+	control net.Listener
 	metrics *prometheus.Registry
+
+	following *following
 }
 
 // listening is a server and where it listens.
@@ -106,7 +109,7 @@ func assemble(ctx context.Context, cfg *config.Config, logger *slog.Logger) (*si
 		s.store.Close()
 		return nil, fmt.Errorf("channel_layers.default: %w", err)
 	}
-	if err := s.listen(cfg, reg); err != nil {
+	if err := errors.Join(s.follow(ctx, cfg, reg), s.listen(cfg, reg)); err != nil {
 		s.close()
 		s.closeParts()
 		return nil, err
@@ -116,6 +119,9 @@ func assemble(ctx context.Context, cfg *config.Config, logger *slog.Logger) (*si
 
 // closeParts ends what the servers stand on.
 func (s *site) closeParts() {
+	if err := s.following.end(); err != nil {
+		s.logger.Warn("sessions were not followed to the end", slog.String("error", err.Error()))
+	}
 	if err := s.layer.Close(); err != nil {
 		s.logger.Warn("the channel layer did not end as it should", slog.String("error", err.Error()))
 	}
@@ -124,7 +130,7 @@ func (s *site) closeParts() {
 
 // listen makes the servers and their listeners.
 func (s *site) listen(cfg *config.Config, reg prometheus.Registerer) error {
-	app, err := cfg.Application(s.store, s.store, reg)
+	app, err := cfg.Application(s.store, s.store, s.following.live, reg)
 	if err != nil {
 		return err
 	}
@@ -149,6 +155,11 @@ func (s *site) listen(cfg *config.Config, reg prometheus.Registerer) error {
 			return fmt.Errorf("debug_listen: %w", err)
 		}
 	}
+	if cfg.ControlSocket != "" {
+		if s.control, err = listenControl(cfg.ControlSocket); err != nil {
+			return fmt.Errorf("control_socket: %w", err)
+		}
+	}
 	return nil
 }
 
@@ -157,7 +168,7 @@ func (s *site) close() {
 	for _, l := range s.servers {
 		_ = l.listener.Close() // nothing was accepted
 	}
-	for _, l := range []net.Listener{s.admin, s.debug} {
+	for _, l := range []net.Listener{s.admin, s.debug, s.control} {
 		if l != nil {
 			_ = l.Close()
 		}
@@ -204,6 +215,9 @@ func (s *site) run(ctx context.Context, hangups <-chan os.Signal) error {
 	}
 	if s.debug != nil {
 		side.Go(func() error { return serveHTTP(aside, s.debug, debugHandler()) })
+	}
+	if s.control != nil {
+		side.Go(func() error { return serveHTTP(aside, s.control, s.controlHandler()) })
 	}
 	side.Go(func() error { return s.answer(aside, hangups) })
 
