@@ -111,3 +111,54 @@ func BenchmarkCookieValue(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkDecodePickle is BenchmarkDecodeLogin with PickleSerializer.
+func BenchmarkDecodePickle(b *testing.B) {
+	codec, text := benchSession(b, "")
+	d, err := codec.Decode(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	codec.Serializer = djangocompat.PickleSerializer
+	if text, err = codec.Encode(d); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		readLogin(b, codec, text)
+	}
+}
+
+// BenchmarkParsePickledSession2K is what a session costs that a cache holds.
+func BenchmarkParsePickledSession2K(b *testing.B) {
+	codec, text := benchSession(b, `,"cart":[`+strings.Repeat(`{"sku":"abc-123","qty":2,"price":"12.50"},`, 42)+`null]`)
+	d, err := codec.Decode(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	data, err := d.Pickle()
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := djangocompat.ParsePickledSession(data, 1<<20); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkPickledSessionWith sets a key of a pickled session, which is decoded and encoded for it.
+func BenchmarkPickledSessionWith(b *testing.B) {
+	d, err := djangocompat.PickleSerializer.Convert(parse(b, `{"_auth_user_id":"844","cart":[`+
+		strings.Repeat(`{"sku":"abc-123","qty":2,"price":"12.50"},`, 42)+`null]}`))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := d.With("n", 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -46,7 +46,7 @@ func (s Serializer) Empty() SessionData {
 }
 
 func emptyPickle() SessionData {
-	return SessionData{pickled: &pickledDict{data: []byte("\x80\x04}.")}}
+	return SessionData{pickled: &pickledDict{data: []byte("\x80\x04}\x94.")}}
 }
 
 // Convert returns d as if it had been written and read by the serializer. JSON turns the tuples of a pickle
