@@ -15,10 +15,6 @@ import (
 
 // later are the values that Django knows and this version does not.
 var later = []string{
-	"django.contrib.sessions.backends.cache",
-	"django.contrib.sessions.backends.cached_db",
-	"django.contrib.sessions.backends.file",
-	"django.contrib.sessions.backends.signed_cookies",
 	"channels_rabbitmq.core.RabbitmqChannelLayer",
 }
 
@@ -88,8 +84,9 @@ func (l *loader) databaseURL() {
 	scheme, _, ok := strings.Cut(url, "://")
 	switch {
 	case l.mistakes.has(path):
+	case url == "" && l.config.usesDatabase() == "":
 	case url == "":
-		l.mistakes.add(path, "it is missing", `write where the site's database is, as in "postgres://user:password@host/name" or "sqlite:///path/db.sqlite3"`)
+		l.mistakes.add(path, "it is missing, and "+l.config.usesDatabase(), `write where the site's database is, as in "postgres://user:password@host/name" or "sqlite:///path/db.sqlite3"`)
 	case !ok:
 		l.mistakes.add(path, "it is no URL", `write "postgres://user:password@host/name" or "sqlite:///path/db.sqlite3"`)
 	case slices.Contains([]string{"mysql", "mysql2", "mariadb", "oracle", "mssql", "cockroach"}, scheme):
@@ -158,7 +155,7 @@ var cookieName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 // sessions checks the SESSION_… settings.
 func (l *loader) sessions() {
 	d := l.config.Django
-	l.only("django.session_engine", d.SessionEngine, sessionstore.EngineDB)
+	l.sessionEngine()
 	if _, err := djangocompat.ParseSerializer(d.SessionSerializer); err != nil && !l.mistakes.has("django.session_serializer") {
 		l.mistakes.add("django.session_serializer", quote(d.SessionSerializer)+" is not Django's, and only its own code knows what it writes",
 			"write "+quote(djangocompat.JSONSerializer.String())+" or "+quote(djangocompat.PickleSerializer.String())+", as the site has it, or let the site use one of them")

@@ -66,6 +66,8 @@ type Django struct {
 
 	SessionEngine               string  `toml:"session_engine"`
 	SessionSerializer           string  `toml:"session_serializer"`
+	SessionCacheAlias           string  `toml:"session_cache_alias"`
+	SessionFilePath             string  `toml:"session_file_path"`
 	SessionSalt                 string  `toml:"session_salt"`
 	SessionTable                string  `toml:"session_table"`
 	SessionCookieName           string  `toml:"session_cookie_name"`
@@ -82,7 +84,8 @@ type Django struct {
 	UseTZ        bool   `toml:"use_tz"`
 	TimeZone     string `toml:"time_zone"`
 
-	User User `toml:"user"`
+	User   User   `toml:"user"`
+	Caches Caches `toml:"caches"`
 }
 
 // User says where the site's AUTH_USER_MODEL is stored: its table, and the columns whose names differ.
@@ -206,6 +209,7 @@ func Default() Config {
 			SessionEngine:          "django.contrib.sessions.backends.db",
 			SessionSerializer:      "django.contrib.sessions.serializers.JSONSerializer",
 			SessionSalt:            "django.contrib.sessions.SessionStore",
+			SessionCacheAlias:      "default",
 			SessionCookieName:      "sessionid",
 			SessionCookieAge:       Seconds(14 * 24 * time.Hour),
 			SessionCookiePath:      "/",

@@ -29,6 +29,9 @@ func appendKeys(keys []Key, t reflect.Type, parent Key) []Key {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name := f.Tag.Get("toml")
+		if name == "" {
+			continue // filled in by other means
+		}
 		k := Key{
 			Path:  strings.TrimPrefix(parent.Path+"."+name, "."),
 			Env:   parent.Env + "_" + strings.ToUpper(name),
@@ -60,7 +63,7 @@ func isTableList(t reflect.Type) bool { return t.Kind() == reflect.Slice && isTa
 func fieldOf(table reflect.Value, name string) (reflect.Value, bool) {
 	t := table.Type()
 	for i := range t.NumField() {
-		if strings.EqualFold(t.Field(i).Tag.Get("toml"), name) {
+		if tag := t.Field(i).Tag.Get("toml"); tag != "" && strings.EqualFold(tag, name) {
 			return table.Field(i), true
 		}
 	}

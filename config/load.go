@@ -122,6 +122,10 @@ func (l *loader) table(path string, dst reflect.Value, m map[string]any) {
 	seen := make(map[string]bool, len(m))
 	for _, name := range slices.Sorted(maps.Keys(m)) {
 		field, ok := fieldOf(dst, name)
+		if caches, others := dst.Addr().Interface().(*Caches); !ok && others {
+			l.otherCache(join(path, plain(name)), name, caches, m[name])
+			continue
+		}
 		if !ok {
 			l.unknown(path, name)
 			continue

@@ -46,6 +46,15 @@ func without(key string) string {
 	return strings.Join(kept, "\n")
 }
 
+// Lines of a site whose sessions are in a cache.
+const (
+	cacheEngine      = `session_engine = "django.contrib.sessions.backends.cache"`
+	redisCache       = "\n[django.caches.default]\nbackend = \"django.core.cache.backends.redis.RedisCache\"\n"
+	djangoRedisCache = "\n[django.caches.default]\nbackend = \"django_redis.cache.RedisCache\"\nlocation = \"redis://127.0.0.1\"\n"
+
+	otherEngine = ` is not Django's, and only its own code knows where it has sessions; write one of "django.contrib.sessions.backends.db", "django.contrib.sessions.backends.cached_db", "django.contrib.sessions.backends.cache", "django.contrib.sessions.backends.file", "django.contrib.sessions.backends.signed_cookies", as the site has it, or let the site use one of them`
+)
+
 type mistake struct {
 	name string
 	text string
@@ -93,7 +102,8 @@ var settingMistakes = []mistake{
 	{"a key and a file", with(`secret_key_file = "/nowhere"`), nil, `django.secret_key_file: django.secret_key is set too; keep one of them`},
 	{"a file that is not there", without("secret_key") + `secret_key_file = "/nowhere/key"`, nil, `django.secret_key_file: the file cannot be read: no such file or directory; make it readable for this program`},
 	{"a file that is empty", without("secret_key") + `secret_key_file = "/dev/null"`, nil, `django.secret_key_file: the file is empty; write the site's SECRET_KEY into it`},
-	{"no database", without("database_url"), nil, `django.database_url: it is missing; write where the site's database is, as in "postgres://user:password@host/name" or "sqlite:///path/db.sqlite3"`},
+	{"no database for a query of a route", without("database_url") + `session_engine = "django.contrib.sessions.backends.signed_cookies"` + "\n[[routes]]\npath = \"a\"\nconsumer = \"echo\"\nallow_sql = \"SELECT 1\"", nil, `django.database_url: it is missing, and routes[0].allow_sql asks it; write where the site's database is, as in "postgres://user:password@host/name" or "sqlite:///path/db.sqlite3"`},
+	{"no database", without("database_url"), nil, `django.database_url: it is missing, and the sessions are there; write where the site's database is, as in "postgres://user:password@host/name" or "sqlite:///path/db.sqlite3"`},
 	{"a database that is not supported", without("database_url") + `database_url = "mysql://app:` + canaryPassword + `@h/d"`, nil, `django.database_url: databases of the kind "mysql" are not supported; only PostgreSQL and SQLite are`},
 	{"a database of an unknown scheme", without("database_url") + `database_url = "` + canaryPassword + `://h/d"`, nil, `django.database_url: its scheme is not known; begin it with "postgres://" or "sqlite:///"`},
 	{"a database that is no URL", without("database_url") + `database_url = "host=h password=` + canaryPassword + `"`, nil, `django.database_url: it is no URL; write "postgres://user:password@host/name" or "sqlite:///path/db.sqlite3"`},
@@ -110,8 +120,18 @@ var settingMistakes = []mistake{
 	{"no authentication backend", with(`authentication_backends = []`), nil, `django.authentication_backends: it is empty, so nobody would be logged in; copy AUTHENTICATION_BACKENDS from the site's settings`},
 	{"a backend that is no path", with(`authentication_backends = ["my backend"]`), nil, `django.authentication_backends[0]: "my backend" is no dotted path; write it as in the site's settings`},
 	{"an inactive backend that is not used", with(`inactive_backends = ["a.B"]`), nil, `django.inactive_backends[0]: "a.B" is not in django.authentication_backends; take it out, or add it there`},
-	{"an engine of a later version", with(`session_engine = "django.contrib.sessions.backends.cache"`), nil, `django.session_engine: "django.contrib.sessions.backends.cache" is not in this version; only "django.contrib.sessions.backends.db" is possible`},
-	{"an unknown engine", with(`session_engine = "mysite.sessions"`), nil, `django.session_engine: "mysite.sessions" is not known; write "django.contrib.sessions.backends.db"`},
+	{"an engine of a site's own", with(`session_engine = "mysite.sessions"`), nil, `django.session_engine: "mysite.sessions"` + otherEngine},
+	{"an engine with a cache that is not there", with(cacheEngine), nil, `django.caches.default.backend: it is missing; copy BACKEND from CACHES in the site's settings`},
+	{"a cache of another name that is not there", with(cacheEngine + "\nsession_cache_alias = \"sessions\""), nil, `django.session_cache_alias: there is no [django.caches.sessions]; copy that entry of CACHES from the site's settings`},
+	{"a cache that cannot be shared", with(cacheEngine + "\n[django.caches.default]\nbackend = \"django.core.cache.backends.locmem.LocMemCache\""), nil, `django.caches.default.backend: "django.core.cache.backends.locmem.LocMemCache": each process of the site has it for itself, so sessions in it cannot be shared; move the sessions to one of Redis, memcached, a file or a database cache, or to another session engine`},
+	{"a cache that keeps nothing", with(cacheEngine + "\n[django.caches.default]\nbackend = \"django.core.cache.backends.dummy.DummyCache\""), nil, `django.caches.default.backend: "django.core.cache.backends.dummy.DummyCache": it keeps nothing; move the sessions to one of Redis, memcached, a file or a database cache, or to another session engine`},
+	{"an unknown cache", with(cacheEngine + "\n[django.caches.default]\nbackend = \"mysite.Cache\""), nil, `django.caches.default.backend: "mysite.Cache" is not known; move the sessions to one of Redis, memcached, a file or a database cache, or to another session engine`},
+	{"a cache's key that is none", with("[django.caches.sessions]\nbackand = \"x\""), nil, `django.caches.sessions.backand: there is no such key; did you mean django.caches.default.backend?`},
+	{"a cache that is no table", with("[django.caches]\nsessions = 1"), nil, `django.caches.sessions: it is a whole number; write [django.caches.sessions] and its keys below`},
+	{"a location that is wrong", with(cacheEngine + redisCache + "location = \"http://:" + canaryPassword + "@127.0.0.1\""), nil, `django.caches.default.location: it is malformed; a password in it must be percent-encoded; write it as in "redis://:password@127.0.0.1:6379/1", "rediss://…" or "unix:///run/redis.sock?db=1"`},
+	{"a compressor that is not known", with(cacheEngine + djangoRedisCache + "[django.caches.default.options]\ncompressor = \"django_redis.compressors.lzma.LzmaCompressor\""), nil, `django.caches.default.options.compressor: "django_redis.compressors.lzma.LzmaCompressor" is not supported; only django_redis.compressors.identity.IdentityCompressor, django_redis.compressors.zlib.ZlibCompressor and django_redis.compressors.gzip.GzipCompressor are`},
+	{"a key function", with(cacheEngine + redisCache + "location = \"redis://127.0.0.1\"\nkey_function = \"mysite.key\""), nil, `django.caches.default.key_function: "mysite.key" is the site's own code, which is not run; keep the sessions in a cache without a KEY_FUNCTION`},
+	{"several servers of memcached", with(cacheEngine + "\n[django.caches.default]\nbackend = \"django.core.cache.backends.memcached.PyMemcacheCache\"\nlocation = [\"a:1\", \"b:1\"]"), nil, `django.caches.default.location: it names several servers, over which Python's clients spread keys each in their own way; keep the sessions in a cache of one server`},
 	{"a serializer of the site's own", with(`session_serializer = "mysite.serializers.OrJSON"`), nil, `django.session_serializer: "mysite.serializers.OrJSON" is not Django's, and only its own code knows what it writes; write "django.contrib.sessions.serializers.JSONSerializer" or "django.contrib.sessions.serializers.PickleSerializer", as the site has it, or let the site use one of them`},
 	{"a version that is none", with(`version = "four"`), nil, `django.version: "four" is no version of Django; write it as in "4.2"`},
 	{"a hasher of the site's own", with(`password_hashers = ["argon2", "mysite.hashers.Slow"]`), nil, `django.password_hashers[1]: password hasher "mysite.hashers.Slow" is none that Django ships; copy PASSWORD_HASHERS from the site's settings; of a class of the site's own that changes the cost, write the algorithm`},
@@ -194,7 +214,7 @@ var variableMistakes = []mistake{
 	{"the name of a list of tables", good, []string{"BELLEVILLE_ROUTES_N_PATH=a"}, `BELLEVILLE_ROUTES_N_PATH: N stands for the number of a route; write it from 0, as in BELLEVILLE_ROUTES_0_PATH`},
 	{"a truth value that is none", good, []string{"BELLEVILLE_DJANGO_DEBUG=maybe"}, `django.debug (BELLEVILLE_DJANGO_DEBUG): it is neither true nor false; write true or false`},
 	{"a number that is none", good, []string{"BELLEVILLE_LIMITS_MAX_MESSAGE=1MB"}, `limits.max_message (BELLEVILLE_LIMITS_MAX_MESSAGE): it is no whole number; write digits alone`},
-	{"a value that would be wrong in the file", good, []string{"BELLEVILLE_DJANGO_SESSION_ENGINE=x"}, `django.session_engine (BELLEVILLE_DJANGO_SESSION_ENGINE): "x" is not known; write "django.contrib.sessions.backends.db"`},
+	{"a value that would be wrong in the file", good, []string{"BELLEVILLE_DJANGO_SESSION_ENGINE=x"}, `django.session_engine (BELLEVILLE_DJANGO_SESSION_ENGINE): "x"` + otherEngine},
 	{"a value in a list", good, []string{"BELLEVILLE_DJANGO_ALLOWED_HOSTS=example.com,a:1"}, `django.allowed_hosts[1] (BELLEVILLE_DJANGO_ALLOWED_HOSTS): "a:1" has a port; write the host alone: every port is allowed`},
 	{"a route behind a gap", good, []string{"BELLEVILLE_ROUTES_2_PATH=a"}, `BELLEVILLE_ROUTES_2_PATH: there is no route 1 before it; number routes from 0, without a gap`},
 	{"a key that a route has not", good, []string{"BELLEVILLE_ROUTES_0_PATH=a", "BELLEVILLE_ROUTES_0_CONSUMER=echo", "BELLEVILLE_ROUTES_0_ALOW=x"}, `BELLEVILLE_ROUTES_0_ALOW: there is no such setting; did you mean BELLEVILLE_ROUTES_N_ALLOW?`},

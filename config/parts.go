@@ -27,6 +27,8 @@ func (c *Config) Sessions(reg prometheus.Registerer, logger *slog.Logger) sessio
 		DatabaseURL:            d.DatabaseURL,
 		Keys:                   c.SigningKeys(),
 		SessionEngine:          d.SessionEngine,
+		SessionFilePath:        d.SessionFilePath,
+		SessionCookieName:      d.SessionCookieName,
 		Schema:                 c.Database.Schema,
 		SessionTable:           d.SessionTable,
 		Users:                  d.User.table(),
@@ -49,6 +51,7 @@ func (c *Config) Sessions(reg prometheus.Registerer, logger *slog.Logger) sessio
 		Registerer:             reg,
 		Logger:                 logger,
 	}
+	s.SessionCache, _ = d.sessionCache()                                       // likewise
 	s.SessionSerializer, _ = djangocompat.ParseSerializer(d.SessionSerializer) // it was checked
 	if !d.UseTZ {
 		s.Location, _ = time.LoadLocation(d.TimeZone) // it was checked

@@ -30,7 +30,7 @@ func (l *loader) set(path string, dst reflect.Value, v any) {
 		l.network(path, p, v)
 	case *slog.Level:
 		l.level(path, p, v)
-	case *Addresses:
+	case *Addresses, *Locations:
 		if _, one := v.(string); one {
 			v = []any{v}
 		}

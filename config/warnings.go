@@ -24,6 +24,7 @@ func (c *Config) Warnings() []string {
 	warn(`django.allowed_hosts: "*" lets the pages of any site connect with a visitor's login; name the site in django.allowed_origins`,
 		slices.Contains(d.AllowedHosts, "*") && len(d.AllowedOrigins) == 0)
 	warn("django.secret_key: Django made it for development", !d.Debug && strings.HasPrefix(d.SecretKey.Reveal(), "django-insecure-"))
+	warn("django.database_url: it is missing, so users cannot be looked up and everybody is anonymous", d.DatabaseURL.IsZero())
 	if path := d.sqliteFile(); path != "" {
 		_, err := os.Stat(path)
 		warn("django.database_url: there is no file "+quote(path)+" yet; a relative path starts at the folder that this program was started in",
