@@ -173,7 +173,7 @@ var settingMistakes = []mistake{
 	{"an inherited socket that is standard output", `listen = [":1", "fd:1"]` + good, nil, `listen[1]: "fd:1" names no inherited socket; write its number, 3 or above, as in "fd:3"`},
 	{"one address for two", `admin_listen = ":8001"` + good, nil, `admin_listen: it is the address of listen too; give each its own`},
 	{"sessions that are asked about all the time", good + "[live]\nrecheck_interval = \"10ms\"", nil, `live.recheck_interval: 10ms is too short; write a second at least, as in "30s"`},
-	{"an unknown way of triggers", good + "[live]\ntriggers = \"yes\"", nil, `live.triggers: "yes" is not known; write "auto", "required" or "off"`},
+	{"an unknown way of triggers", good + "[live]\ntriggers = \"yes\"", nil, `live.triggers: "yes" is not known; write one of "auto", "required", "off"`},
 	{"a root path with a slash at its end", `root_path = "/app/"` + good, nil, `root_path: "/app/" is no path to be mounted at; write it with a slash in front and none at the end, as in "/app"`},
 }
 
