@@ -122,14 +122,15 @@ func (c completed) Unwrap() consumers.Application { return c.app }
 
 // guarded is an Application that some Scopes do not get into.
 type guarded struct {
-	app   consumers.Application
-	admit func(*consumers.Scope) bool
+	app    consumers.Application
+	admit  func(*consumers.Scope) bool
+	reason func(*consumers.Scope) consumers.Reason
 }
 
 // Open implements consumers.Application.
 func (g guarded) Open(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
 	if !g.admit(s) {
-		return nil, consumers.ErrDenied
+		return nil, g.reason(s).Deny()
 	}
 	return g.app.Open(ctx, s)
 }
@@ -237,7 +238,7 @@ func recogniserOf(s *consumers.Scope) (*recogniser, error) {
 func addCookies(_ context.Context, s *consumers.Scope) error {
 	var err error
 	if s.Cookies, err = djangocompat.ParseCookie(cookieHeader(s.Header)); err != nil {
-		return &consumers.Denial{Status: http.StatusRequestHeaderFieldsTooLarge}
+		return &consumers.Denial{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: consumers.ReasonCookie}
 	}
 	return nil
 }
@@ -265,7 +266,7 @@ func (r *recogniser) addSession(ctx context.Context, s *consumers.Scope) error {
 	if tossed(s.Header, r.cfg.CookieName) {
 		r.metrics.tossed.Inc()
 		if r.cfg.RefuseTossed {
-			return &consumers.Denial{Status: http.StatusBadRequest}
+			return &consumers.Denial{Status: http.StatusBadRequest, Reason: consumers.ReasonCookie}
 		}
 	}
 	session, err := r.store.Load(ctx, s.Cookies[r.cfg.CookieName])
@@ -319,5 +320,5 @@ func (r *recogniser) refusal(err error) error {
 	}
 	seconds := 1 + rand.N(max(1, int64(r.cfg.RetryAfter/time.Second)))
 	header := http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}}
-	return &consumers.Denial{Status: http.StatusServiceUnavailable, Header: header}
+	return &consumers.Denial{Status: http.StatusServiceUnavailable, Header: header, Reason: consumers.ReasonUnavailable}
 }

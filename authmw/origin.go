@@ -30,7 +30,7 @@ func Origins(app consumers.Application, allowed []string) consumers.Application 
 	list := parsePatterns(allowed)
 	return guarded{app, func(s *consumers.Scope) bool {
 		return s.Type != consumers.TypeWebSocket || list.allow(s.Header)
-	}}
+	}, func(*consumers.Scope) consumers.Reason { return consumers.ReasonOrigin }}
 }
 
 // AllowedHosts is Origins for ALLOWED_HOSTS.

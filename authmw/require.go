@@ -85,7 +85,15 @@ func Require(app consumers.Application, rule Rule) consumers.Application {
 	if rule.NeedsStore() {
 		return permitted{app, rule}
 	}
-	return guarded{app, func(s *consumers.Scope) bool { return rule.met(s.User) }}
+	return guarded{app, func(s *consumers.Scope) bool { return rule.met(s.User) }, unmet}
+}
+
+// unmet says why somebody does not meet a rule.
+func unmet(s *consumers.Scope) consumers.Reason {
+	if s.User.IsAnonymous() {
+		return consumers.ReasonLogin
+	}
+	return consumers.ReasonRule
 }
 
 func (r Rule) met(u *djangocompat.User) bool {
@@ -115,7 +123,7 @@ func (p permitted) Unwrap() consumers.Application { return p.app }
 // Open implements consumers.Application.
 func (p permitted) Open(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
 	if s.User.IsAnonymous() {
-		return nil, consumers.ErrDenied
+		return nil, unmet(s).Deny()
 	}
 	r, ok := s.Value(recogniserKey{}).(*recogniser)
 	if !ok {
@@ -130,7 +138,7 @@ func (p permitted) Open(ctx context.Context, s *consumers.Scope) (consumers.Inst
 	case err != nil:
 		return nil, r.refusal(err)
 	case !met:
-		return nil, consumers.ErrDenied
+		return nil, unmet(s).Deny()
 	}
 	return p.app.Open(ctx, s)
 }

@@ -111,10 +111,10 @@ func (p patient) HasRow(ctx context.Context, query string, args ...any) (bool, e
 	case sessionstore.FaultOther, sessionstore.FaultSchema, sessionstore.FaultAuthorization, sessionstore.FaultReadOnly:
 		return false, fmt.Errorf("allow_sql: %w", err)
 	case sessionstore.FaultValue:
-		return false, consumers.ErrDenied // nothing in the database can be equal to it
+		return false, consumers.ReasonAllowSQL.Deny() // nothing in the database can be equal to it
 	}
 	return false, &consumers.Denial{
-		Status: http.StatusServiceUnavailable,
+		Status: http.StatusServiceUnavailable, Reason: consumers.ReasonUnavailable,
 		Header: http.Header{"Retry-After": {strconv.Itoa(1 + rand.N(maxRetryAfter))}},
 	}
 }

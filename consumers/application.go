@@ -69,6 +69,8 @@ type Denial struct {
 	Header http.Header
 	// Body is sent as it is. Default: the status as text.
 	Body []byte
+	// Reason is counted.
+	Reason Reason
 }
 
 // Error implements error.
@@ -95,7 +97,7 @@ func DenialOf(err error) *Denial {
 	case errors.Is(err, ErrDenied):
 		return &Denial{Status: http.StatusForbidden}
 	case errors.Is(err, ErrNoRoute):
-		return &Denial{Status: http.StatusNotFound}
+		return &Denial{Status: http.StatusNotFound, Reason: ReasonRoute}
 	}
-	return &Denial{Status: http.StatusInternalServerError}
+	return &Denial{Status: http.StatusInternalServerError, Reason: ReasonError}
 }

@@ -49,7 +49,7 @@ func (s *Socket) answer(r Response) error {
 
 // deny refuses the handshake, and ends the consumer with 1006 as Channels does.
 func (s *Socket) deny(d *Denial) error {
-	return s.answer(Response{Status: d.status(), Header: d.Header, Body: d.Body})
+	return s.answer(Response{Status: d.status(), Header: d.Header, Body: d.Body, Reason: d.Reason})
 }
 
 // acceptLater lets Connect return without a decision.

@@ -10,6 +10,8 @@ type Response struct {
 	Subprotocol string
 	// Body is sent where Status is not 101.
 	Body []byte
+	// Reason says why, where Status is not 101.
+	Reason Reason
 }
 
 // A Transport is the connection under a [Socket]: a server has one, and so has wstest. Its methods may be

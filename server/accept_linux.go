@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 
+	"github.com/belleville/belleville/consumers"
 	"github.com/belleville/belleville/internal/netpoll"
 )
 
@@ -57,7 +58,7 @@ func (l *loop) admit(fd int, peer netip.AddrPort) {
 		_, _ = netpoll.Write(fd, tooMany(status))
 		netpoll.CloseWrite(fd)
 		netpoll.Close(fd)
-		l.server.metrics.answered(status)
+		l.server.answered(consumers.Response{Status: status, Reason: consumers.ReasonLimit})
 		return
 	}
 	c := l.server.newConn(l, t)

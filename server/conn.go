@@ -142,7 +142,7 @@ func (c *conn) Answer(r consumers.Response) error {
 	}
 	c.key = ""
 	c.mu.Unlock()
-	c.server.metrics.answered(r.Status)
+	c.server.answered(r)
 	c.request(wantFlush | wantRead)
 	return nil
 }

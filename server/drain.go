@@ -66,7 +66,7 @@ func (c *conn) goodbye() {
 	case reading:
 		c.request(wantDrop)
 	case deciding:
-		if c.Answer(consumers.Response{Status: 503, Header: retryAfter()}) != nil {
+		if c.Answer(consumers.Response{Status: 503, Header: retryAfter(), Reason: consumers.ReasonDraining}) != nil {
 			_ = c.Close(consumers.CloseServiceRestart, goodbyeReason) // it was accepted at this moment
 			return
 		}

@@ -6,15 +6,6 @@ import (
 	"github.com/belleville/belleville/server"
 )
 
-// drip says bytes one at a time. The server may close meanwhile.
-func (p *peer) drip(b string) {
-	for i := range len(b) {
-		if _, err := p.Conn.Write([]byte{b[i]}); err != nil {
-			return
-		}
-	}
-}
-
 func TestAMessageBehindTheHandshakeIsNotLost(t *testing.T) {
 	onBoth(t, echoes, server.Config{}, func(t *testing.T, s *site) {
 		whole := goodHead + frame(fText, "early") + frame(fText, "bird")

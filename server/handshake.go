@@ -18,7 +18,7 @@ func (c *conn) refuse(err error) {
 	if e, ok := errors.AsType[*headError](err); ok {
 		status = e.status
 	}
-	c.refuseWith(consumers.Response{Status: status})
+	c.refuseWith(consumers.Response{Status: status, Reason: consumers.ReasonMalformed})
 }
 
 // refuseWith answers before any application was asked, on the owner's goroutine.
@@ -33,21 +33,21 @@ func (c *conn) refuseWith(r consumers.Response) {
 // handshake begins to decide about an opening handshake, on the owner's goroutine.
 func (s *Server) handshake(c *conn, h *head) {
 	if status := h.checkUpgrade(); status != 0 {
-		c.refuseWith(consumers.Response{Status: status})
+		c.refuseWith(consumers.Response{Status: status, Reason: consumers.ReasonMalformed})
 		return
 	}
 	scope, err := s.scope(h, c.peer)
 	if err != nil {
-		c.refuseWith(consumers.Response{Status: http.StatusBadRequest})
+		c.refuseWith(consumers.Response{Status: http.StatusBadRequest, Reason: consumers.ReasonMalformed})
 		return
 	}
 	scope.Server = c.driver.local(c)
 	switch {
 	case s.draining.Load():
-		c.refuseWith(consumers.Response{Status: http.StatusServiceUnavailable, Header: retryAfter()})
+		c.refuseWith(consumers.Response{Status: http.StatusServiceUnavailable, Header: retryAfter(), Reason: consumers.ReasonDraining})
 		return
 	case !c.ticket.locate(scope.Client.Addr()):
-		c.refuseWith(consumers.Response{Status: http.StatusTooManyRequests, Header: retryAfter()})
+		c.refuseWith(consumers.Response{Status: http.StatusTooManyRequests, Header: retryAfter(), Reason: consumers.ReasonLimit})
 		return
 	}
 	key, _ := h.single("sec-websocket-key") // it was checked
@@ -122,7 +122,7 @@ func (s *Server) deny(c *conn, err error) {
 	if d.Status == http.StatusInternalServerError {
 		s.report(err)
 	}
-	_ = c.Answer(consumers.Response{Status: denialStatus(d), Header: d.Header, Body: d.Body}) // the client may be gone
+	_ = c.Answer(consumers.Response{Status: denialStatus(d), Header: d.Header, Body: d.Body, Reason: d.Reason}) // the client may be gone
 }
 
 // denialStatus returns the status of a denial, which is never a success.

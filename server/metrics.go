@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"log/slog"
+	"net/http"
 	"strconv"
 
 	"github.com/belleville/belleville/consumers"
@@ -14,6 +15,7 @@ type metrics struct {
 	connections prometheus.Gauge
 	sockets     prometheus.Gauge
 	answers     *prometheus.CounterVec
+	refusals    *prometheus.CounterVec
 	messages    *prometheus.CounterVec
 	bytes       *prometheus.CounterVec
 	closes      *prometheus.CounterVec
@@ -39,6 +41,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		connections: gauge("server_connections", "Connections held, of all kinds."),
 		sockets:     gauge("server_websockets", "WebSockets that are open."),
 		answers:     vec("server_handshakes_total", "Handshakes answered, by HTTP status.", "status"),
+		refusals:    vec("server_refusals_total", "Handshakes and plain requests refused before a consumer took them, by reason.", "reason"),
 		messages:    vec("server_messages_total", "Messages of clients and to clients.", "direction"),
 		bytes:       vec("server_message_bytes_total", "Payload of those messages in bytes.", "direction"),
 		closes:      vec("server_closes_total", "WebSockets that ended, by close code.", "code"),
@@ -53,7 +56,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m.messagesIn, m.messagesOut = m.messages.WithLabelValues("in"), m.messages.WithLabelValues("out")
 	m.bytesIn, m.bytesOut = m.bytes.WithLabelValues("in"), m.bytes.WithLabelValues("out")
 	if reg != nil {
-		reg.MustRegister(m.connections, m.sockets, m.answers, m.messages, m.bytes, m.closes, m.broken, m.slow,
+		reg.MustRegister(m.connections, m.sockets, m.answers, m.refusals, m.messages, m.bytes, m.closes, m.broken, m.slow,
 			m.failures, m.dropped, m.draining)
 	}
 	return m
@@ -74,6 +77,20 @@ func (m *metrics) sent(size int) {
 // answered counts an answered handshake.
 func (m *metrics) answered(status int) {
 	m.answers.WithLabelValues(statusLabel(status)).Inc()
+}
+
+// answered counts the answer to a handshake, and says why it was refused.
+func (s *Server) answered(r consumers.Response) {
+	s.metrics.answered(r.Status)
+	if r.Status != http.StatusSwitchingProtocols {
+		s.refused(r.Status, r.Reason)
+	}
+}
+
+// refused counts a refusal by its reason. Who looks into one sees it in the log, too.
+func (s *Server) refused(status int, why consumers.Reason) {
+	s.metrics.refusals.WithLabelValues(why.String()).Inc()
+	s.cfg.Logger.Debug("a request was refused", slog.Int("status", status), slog.String("reason", why.String()))
 }
 
 // statusLabel names the statuses that are common, and the others by their class.

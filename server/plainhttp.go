@@ -146,11 +146,11 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request) {
 	}
 	scope, err := s.scope(h, peerOf(r.RemoteAddr))
 	if err != nil {
-		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusBadRequest})
+		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusBadRequest, Reason: consumers.ReasonMalformed})
 		return
 	}
 	if hc, ok := r.Context().Value(handedKey{}).(*handedConn); ok && !hc.ticket.locate(scope.Client.Addr()) {
-		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusTooManyRequests, Header: retryAfter()})
+		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusTooManyRequests, Header: retryAfter(), Reason: consumers.ReasonLimit})
 		return
 	}
 	boundBody(w, r)
@@ -180,6 +180,7 @@ func (s *Server) denyHTTP(w http.ResponseWriter, err error) {
 		s.report(err)
 	}
 	status := denialStatus(d)
+	s.refused(status, d.Reason)
 	for name, values := range d.Header {
 		w.Header()[http.CanonicalHeaderKey(name)] = values
 	}

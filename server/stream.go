@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/belleville/belleville/consumers"
 )
 
 // streams is the portable transport: connections that have goroutines of their own. It serves what no raw
@@ -88,7 +90,7 @@ func (ss *streams) take(nc net.Conn) {
 		_ = nc.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = nc.Write(tooMany(status))
 		_ = nc.Close()
-		ss.server.metrics.answered(status)
+		ss.server.answered(consumers.Response{Status: status, Reason: consumers.ReasonLimit})
 		return
 	}
 	if st := ss.add(nc, t); st != nil {

@@ -98,7 +98,7 @@ func (c *conn) tooLate() {
 	c.mu.Lock()
 	socket := c.socket
 	c.mu.Unlock()
-	if c.Answer(consumers.Response{Status: http.StatusServiceUnavailable, Header: retryAfter()}) != nil {
+	if c.Answer(consumers.Response{Status: http.StatusServiceUnavailable, Header: retryAfter(), Reason: consumers.ReasonTimeout}) != nil {
 		return // the application answered at this moment
 	}
 	if socket != nil {

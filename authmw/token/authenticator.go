@@ -142,7 +142,7 @@ func (a *Authenticator) unauthorized(refused []*Scheme) error {
 		}
 	}
 	header.Set("WWW-Authenticate", strings.Join(challenges, ", "))
-	return &consumers.Denial{Status: http.StatusUnauthorized, Header: header}
+	return &consumers.Denial{Status: http.StatusUnauthorized, Header: header, Reason: consumers.ReasonToken}
 }
 
 // unknown is the answer to a client whose token cannot be verified now.
@@ -157,5 +157,5 @@ func (a *Authenticator) unknown(err error) error {
 func (a *Authenticator) busy() error {
 	seconds := 1 + rand.N(max(1, int64(a.cfg.RetryAfter/time.Second)))
 	header := http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}}
-	return &consumers.Denial{Status: http.StatusServiceUnavailable, Header: header}
+	return &consumers.Denial{Status: http.StatusServiceUnavailable, Header: header, Reason: consumers.ReasonUnavailable}
 }

@@ -127,14 +127,14 @@ func (b *bridge) Connect(ctx context.Context, c *consumers.Conn) error {
 
 // giveUp refuses a client whom Django has not answered.
 func (a *bridgeApp) giveUp(c *consumers.Conn) {
-	if c.Deny(&consumers.Denial{Status: http.StatusGatewayTimeout, Header: retryAfter()}) == nil {
+	if c.Deny(&consumers.Denial{Status: http.StatusGatewayTimeout, Header: retryAfter(), Reason: consumers.ReasonTimeout}) == nil {
 		a.metrics.handshakes.WithLabelValues("timeout").Inc()
 	}
 }
 
 // busy refuses a client while Django cannot be asked.
 func busy() error {
-	return &consumers.Denial{Status: http.StatusServiceUnavailable, Header: retryAfter()}
+	return &consumers.Denial{Status: http.StatusServiceUnavailable, Header: retryAfter(), Reason: consumers.ReasonUnavailable}
 }
 
 // retryAfter asks a client to come again, not all of them at once.

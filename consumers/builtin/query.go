@@ -189,7 +189,7 @@ func AllowSQL(app consumers.Application, q Query, db Database) consumers.Applica
 		case err != nil:
 			return nil, err
 		case !found:
-			return nil, consumers.ErrDenied
+			return nil, consumers.ReasonAllowSQL.Deny()
 		}
 		return app.Open(ctx, s)
 	})

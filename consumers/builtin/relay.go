@@ -113,7 +113,7 @@ func (r *relay) Connect(ctx context.Context, c *consumers.Conn) error {
 		case errors.Is(err, errMissing):
 			continue
 		case err != nil:
-			return consumers.ErrDenied
+			return consumers.ReasonGroup.Deny()
 		}
 		group := unique.Make(name)
 		if i == 0 && r.app.publish != "" {
