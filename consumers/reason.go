@@ -1,5 +1,7 @@
 package consumers
 
+import "net/http"
+
 // A Reason says why a handshake was refused, for the one who operates the site: it is counted and logged, and the
 // client never sees it. Reasons are few and fixed, and nothing of a client is in them.
 type Reason uint8
@@ -39,4 +41,4 @@ func (r Reason) String() string {
 }
 
 // Deny returns an error that refuses a client with 403 for a reason.
-func (r Reason) Deny() error { return &Denial{Reason: r} }
+func (r Reason) Deny() error { return &Denial{Status: http.StatusForbidden, Reason: r} }
