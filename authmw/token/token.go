@@ -154,7 +154,9 @@ type SettingError struct {
 }
 
 // Error implements error.
-func (e *SettingError) Error() string { return "token: " + e.Setting + ": " + e.Problem + "; " + e.Remedy }
+func (e *SettingError) Error() string {
+	return "token: " + e.Setting + ": " + e.Problem + "; " + e.Remedy
+}
 
 // unavailable reports whether err means that nobody can say now.
 func unavailable(err error) bool {
