@@ -38,11 +38,10 @@ func newGatherer[T any](run func(context.Context, []*item[T])) *gatherer[T] {
 
 // do has something done and waits for the end.
 func (g *gatherer[T]) do(ctx context.Context, what T) error {
-	it := &item[T]{what: what, done: make(chan struct{})}
-	if !g.add(it) {
+	it := g.add(what)
+	if it == nil {
 		return errBusy
 	}
-	signal(g.work)
 	select {
 	case <-it.done:
 		return it.err
@@ -53,7 +52,17 @@ func (g *gatherer[T]) do(ctx context.Context, what T) error {
 	}
 }
 
-func (g *gatherer[T]) add(it *item[T]) bool {
+// add has something done, and does not wait for it. It returns nil where too much is waiting.
+func (g *gatherer[T]) add(what T) *item[T] {
+	it := &item[T]{what: what, done: make(chan struct{})}
+	if !g.put(it) {
+		return nil
+	}
+	signal(g.work)
+	return it
+}
+
+func (g *gatherer[T]) put(it *item[T]) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.waiting) >= mostUndone {

@@ -72,7 +72,7 @@ func New(ctx context.Context, c Config) (*Layer, error) {
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	l.stop = stop
-	for _, serve := range []func(context.Context){l.outbox.serve, l.registry.serve, l.handOut, l.listen, l.tidy} {
+	for _, serve := range []func(context.Context){l.outbox.serve, l.registry.serve, l.handOut, l.listen, l.watch, l.tidy} {
 		l.running.Go(func() { serve(running) })
 	}
 	select {

@@ -3,7 +3,6 @@ package pglayer
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -54,6 +53,7 @@ func (l *Layer) session(ctx context.Context, b *backoff) error {
 	if err := l.prove(start, broken); err != nil {
 		return err
 	}
+	l.takePulse(start)
 	if err := l.registerAll(ctx); err != nil {
 		return err
 	}
@@ -108,47 +108,50 @@ func read(ctx context.Context, conn *pgx.Conn) error {
 
 // prove waits until something that was sent over another connection is heard.
 func (l *Layer) prove(ctx context.Context, broken <-chan error) error {
-	if _, err := l.sendCanary(ctx); err != nil {
-		return err
+	canary, _ := l.sendCanary()
+	if canary == nil {
+		return errBusy
 	}
-	select {
-	case <-l.link.returned:
-		return nil
-	case err := <-broken:
-		return err
-	case <-ctx.Done():
-		return &DeafError{}
+	sent := canary.done
+	for {
+		select {
+		case <-l.link.returned:
+			return nil
+		case <-sent:
+			if canary.err != nil {
+				return canary.err
+			}
+			sent = nil
+		case err := <-broken:
+			return err
+		case <-ctx.Done():
+			if sent != nil {
+				return errBusy
+			}
+			return &DeafError{}
+		}
 	}
 }
 
-// sendCanary sends one, and reports whether too many have not come back.
-func (l *Layer) sendCanary(ctx context.Context) (deaf bool, err error) {
+// sendCanary has one sent, and reports whether too many have not come back. What cannot be sent does not come back.
+func (l *Layer) sendCanary() (sent *item[*sending], deaf bool) {
 	number, deaf := l.link.nextCanary()
 	if deaf {
-		return true, nil
+		return nil, true
 	}
 	expires := strconv.FormatFloat(l.clock.epoch()+l.config.Expiry.Seconds(), 'f', 6, 64)
-	notice := "-" + strconv.FormatInt(number, 10) + ":" + l.names.prefix + canarySuffix + ":" + base64.StdEncoding.EncodeToString([]byte{0xC0}) + ":" + expires
-	ctx, cancel := context.WithTimeout(ctx, l.config.Heartbeat)
-	defer cancel()
-	err = l.outbox.do(ctx, &sending{manner: notifying, notice: notice})
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = errBusy
-	}
-	return false, err
+	nothing := base64.StdEncoding.EncodeToString([]byte{0xC0})
+	notice := "-" + strconv.FormatInt(number, 10) + ":" + l.names.prefix + canarySuffix + ":" + nothing + ":" + expires
+	return l.outbox.add(&sending{manner: notifying, notice: notice}), false
 }
 
-// keep sends canaries until something breaks, and returns what.
+// keep sends canaries until something breaks, and returns what. It waits for nothing else, so that it notices in time.
 func (l *Layer) keep(ctx context.Context, broken <-chan error) error {
 	ticks := time.NewTicker(l.config.Heartbeat)
 	defer ticks.Stop()
 	for {
-		deaf, _ := l.sendCanary(ctx) // what was not sent does not come back
-		if deaf {
+		if _, deaf := l.sendCanary(); deaf {
 			return errDeaf
-		}
-		if ctx.Err() == nil {
-			l.takePulse(ctx)
 		}
 		select {
 		case <-ticks.C:
@@ -171,6 +174,22 @@ type clock struct {
 func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
 func (c *clock) epoch() float64 { return float64(c.now().UnixMicro()) / 1e6 }
+
+// watch takes the database's pulse, until ctx is done.
+func (l *Layer) watch(ctx context.Context) {
+	ticks := time.NewTicker(l.config.Heartbeat)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ticks.C:
+		case <-ctx.Done():
+			return
+		}
+		if l.link.status() == nil {
+			l.takePulse(ctx)
+		}
+	}
+}
 
 // takePulse compares the clocks, and sees how full the queue of notifications is.
 func (l *Layer) takePulse(ctx context.Context) {

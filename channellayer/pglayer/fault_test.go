@@ -1,0 +1,516 @@
+package pglayer_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/pglayer"
+	"github.com/belleville/belleville/djangocompat"
+	"github.com/belleville/belleville/internal/pgtest"
+)
+
+// proxy stands between a layer and Postgres.
+type proxy struct {
+	listener net.Listener
+	target   string
+
+	mu      sync.Mutex // guards the fields below
+	conns   []*net.TCPConn
+	swallow bool // whether connections that are made now get no answer
+	stalled chan struct{}
+}
+
+// startProxy starts a proxy to the database at a URL, and returns the URL of the database through it.
+func startProxy(t *testing.T, databaseURL string) (*proxy, string) {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	must(t, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	p := &proxy{listener: l, target: u.Host}
+	u.Host = l.Addr().String()
+	var serving sync.WaitGroup
+	serving.Go(func() { p.serve(&serving) })
+	t.Cleanup(func() {
+		_ = l.Close()
+		p.unstall()
+		p.reset()
+		serving.Wait()
+	})
+	return p, u.String()
+}
+
+func (p *proxy) serve(serving *sync.WaitGroup) {
+	for {
+		conn, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		client := conn.(*net.TCPConn)
+		p.keep(client)
+		if p.swallows() {
+			serving.Go(func() { _, _ = io.Copy(io.Discard, client) })
+			continue
+		}
+		upstream, err := net.Dial("tcp", p.target)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		server := upstream.(*net.TCPConn)
+		p.keep(server)
+		serving.Go(func() { p.pass(client, server) })
+		serving.Go(func() { p.pass(server, client) })
+	}
+}
+
+// pass copies until an end is closed, and holds back while the proxy is stalled.
+func (p *proxy) pass(from, to *net.TCPConn) {
+	defer to.Close()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if wait := p.stall(nil); wait != nil {
+			<-wait
+		}
+		if _, writeErr := to.Write(buf[:n]); err != nil || writeErr != nil {
+			return
+		}
+	}
+}
+
+func (p *proxy) keep(c *net.TCPConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns = append(p.conns, c)
+}
+
+func (p *proxy) swallows() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.swallow
+}
+
+// stall returns what to wait for, if anything. A chan that is given holds everything up from now on.
+func (p *proxy) stall(until chan struct{}) chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if until != nil {
+		p.stalled = until
+	}
+	return p.stalled
+}
+
+// swallowAll accepts and answers nothing, and lets nothing through on the connections that are there.
+func (p *proxy) swallowAll() {
+	p.stall(make(chan struct{}))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.swallow = true
+}
+
+// unstall lets everything pass again.
+func (p *proxy) unstall() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.swallow = false
+	if p.stalled != nil {
+		close(p.stalled)
+		p.stalled = nil
+	}
+}
+
+// reset breaks off all connections with RST.
+func (p *proxy) reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		_ = c.SetLinger(0)
+		_ = c.Close()
+	}
+	p.conns = nil
+}
+
+// awaitState waits until a layer is ready or not, and returns how long that took.
+func awaitState(t *testing.T, l *pglayer.Layer, ready bool) time.Duration {
+	t.Helper()
+	start := time.Now()
+	ticks := time.NewTicker(2 * time.Millisecond)
+	defer ticks.Stop()
+	for (l.Ready(t.Context()) == nil) != ready {
+		if time.Since(start) > 40*time.Second {
+			t.Fatalf("ready is %t after %v, want %t", !ready, time.Since(start), ready)
+		}
+		<-ticks.C
+	}
+	return time.Since(start)
+}
+
+// metric returns the sum of the series of a metric.
+func metric(t *testing.T, reg *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	must(t, err)
+	sum := 0.0
+	for _, f := range families {
+		if f.GetName() == name {
+			for _, m := range f.GetMetric() {
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
+// TestConnectionLost is row F07 of the fault table.
+func TestConnectionLost(t *testing.T) {
+	tests := []struct {
+		name  string
+		cut   func(*testing.T, *pgtest.Database, *proxy)
+		limit time.Duration // until it is noticed
+	}{
+		{"the connection that listens is terminated", func(t *testing.T, d *pgtest.Database, _ *proxy) {
+			d.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'")
+		}, time.Second},
+		{"connections are reset", func(_ *testing.T, _ *pgtest.Database, p *proxy) { p.reset() }, time.Second},
+		{"packets are dropped", func(_ *testing.T, _ *pgtest.Database, p *proxy) { p.stall(make(chan struct{})) }, 8 * time.Second},
+		{"everything is accepted and swallowed", func(_ *testing.T, _ *pgtest.Database, p *proxy) { p.swallowAll() }, 8 * time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel() // it waits most of the time
+			d := site(t)
+			p, through := startProxy(t, d.URL())
+			reg := prometheus.NewRegistry()
+			c := at(through)
+			c.Registerer, c.ConnectTimeout = reg, 0
+			l, other := open(t, c), open(t, at(d.URL()))
+			name, q := channel(t, l, "room")
+			must(t, other.GroupSend(t.Context(), "room", said(1)))
+			want(t, q, said(1))
+			tt.cut(t, d, p)
+			t.Logf("noticed after %v", awaitNoticed(t, reg, tt.limit))
+			p.unstall()
+			t.Logf("back after %v", awaitState(t, l, true))
+			want(t, q, channellayer.Event{"type": channellayer.GapType})
+			must(t, other.GroupSend(t.Context(), "room", said(2)))
+			want(t, q, said(2))
+			must(t, other.Send(t.Context(), name, said(3)))
+			want(t, q, said(3))
+			if gaps := metric(t, reg, "pglayer_gaps_total"); gaps != 1 {
+				t.Errorf("%v gaps were counted, want 1", gaps)
+			}
+		})
+	}
+}
+
+// awaitNoticed waits until a layer has counted a loss.
+func awaitNoticed(t *testing.T, reg *prometheus.Registry, limit time.Duration) time.Duration {
+	t.Helper()
+	start := time.Now()
+	ticks := time.NewTicker(2 * time.Millisecond)
+	defer ticks.Stop()
+	for metric(t, reg, "pglayer_connections_lost_total") == 0 {
+		if time.Since(start) > limit+20*time.Second {
+			t.Fatal("the loss was not noticed")
+		}
+		<-ticks.C
+	}
+	took := time.Since(start)
+	if took > limit {
+		t.Errorf("noticed after %v, want %v at most", took, limit)
+	}
+	return took
+}
+
+// TestPooler is row F08 of the fault table.
+func TestPooler(t *testing.T) {
+	d := site(t)
+	for _, mode := range []pgtest.PoolMode{pgtest.TransactionPooling, pgtest.StatementPooling} {
+		t.Run(string(mode)+" pooling is found out", func(t *testing.T) {
+			c := pglayer.Config{Database: pglayer.Database{URL: djangocompat.NewSecret(pgtest.Bouncer(t, d, mode))}}
+			start := time.Now()
+			l, err := pglayer.New(t.Context(), c)
+			if err == nil {
+				t.Fatal(errors.Join(errors.New("New succeeded, want a DeafError"), l.Close()))
+			}
+			if _, deaf := errors.AsType[*pglayer.DeafError](err); !deaf || !strings.Contains(err.Error(), "pgbouncer") {
+				t.Errorf("New: %v, want a DeafError that names pgbouncer", err)
+			}
+			if took := time.Since(start); took > 3*time.Second {
+				t.Errorf("that took %v, want 3 seconds at most", took)
+			}
+		})
+	}
+	t.Run("session pooling works", func(t *testing.T) {
+		c := at(pgtest.Bouncer(t, d, pgtest.SessionPooling))
+		c.PoolSize = 1 // the pooler has two connections
+		l, other := open(t, c), open(t, at(d.URL()))
+		_, q := channel(t, l, "room")
+		must(t, other.GroupSend(t.Context(), "room", said(1)))
+		want(t, q, said(1))
+	})
+}
+
+func TestRefused(t *testing.T) {
+	d := site(t)
+	empty := pgtest.Open(t)
+	with := func(edit func(*url.URL)) string {
+		u, err := url.Parse(d.URL())
+		must(t, err)
+		edit(u)
+		return u.String()
+	}
+	const secret = "canary-4711"
+	untriggered := site(t)
+	untriggered.Exec(t, "DROP TRIGGER channels_postgres_notify_trigger ON channels_postgres_message")
+	tests := []struct {
+		name string
+		url  string
+		want string
+	}{
+		{"a wrong password", with(func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), secret) }), "password is wrong"},
+		{"an unknown user", with(func(u *url.URL) { u.User = url.UserPassword(secret, secret) }), "password is wrong"},
+		{"an unknown database", with(func(u *url.URL) { u.Path = "/" + secret }), "no database of that name"},
+		{"a database without the tables", empty.URL(), "manage.py migrate channels_postgres"},
+		{"a table without the trigger", untriggered.URL(), "the trigger"},
+		{"a URL of another kind", "redis://:" + secret + "@h", "URL is none"},
+		{"an option that libpq does not know", d.URL() + "&sslrootcert=/" + secret + "&sslmode=verify-full", "option"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l, err := pglayer.New(t.Context(), at(tt.url))
+			if err == nil {
+				t.Fatal(errors.Join(errors.New("New succeeded"), l.Close()))
+			}
+			if !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), secret) {
+				t.Errorf("New: %v, want an error with %q and without the secret", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestPostgresAwayAtTheStart(t *testing.T) {
+	cluster := pgtest.OpenCluster(t)
+	d := cluster.Open(t)
+	install(t, d.URL())
+	must(t, cluster.Stop(t.Context()))
+	l := open(t, at(d.URL()))
+	if err := l.Ready(t.Context()); !errors.Is(err, pglayer.ErrUnavailable) {
+		t.Errorf("Ready: %v, want ErrUnavailable", err)
+	}
+	name, q := channel(t, l)
+	if err := l.GroupAdd(t.Context(), "room", name); !errors.Is(err, pglayer.ErrUnavailable) {
+		t.Errorf("GroupAdd: %v, want ErrUnavailable", err)
+	}
+	if err := l.GroupSend(t.Context(), "room", said(1)); !errors.Is(err, pglayer.ErrUnavailable) {
+		t.Errorf("GroupSend: %v, want ErrUnavailable", err)
+	}
+	must(t, cluster.Start(t.Context()))
+	awaitState(t, l, true)
+	want(t, q, channellayer.Event{"type": channellayer.GapType})
+	must(t, l.GroupAdd(t.Context(), "room", name))
+	must(t, l.GroupSend(t.Context(), "room", said(2)))
+	want(t, q, said(2))
+}
+
+// TestDeadNode checks that the memberships of a node that was killed end, and those of a living one do not.
+func TestDeadNode(t *testing.T) {
+	d := site(t)
+	reg := prometheus.NewRegistry()
+	c := at(d.URL())
+	c.DeadAfter, c.Registerer = 600*time.Millisecond, reg
+	l := open(t, c)
+	_, q := channel(t, l, "room")
+	channel(t, open(t, at(d.URL())), "room")
+	d.Exec(t, `INSERT INTO channels_postgres_groupchannel (group_key, channel, expire)
+		SELECT 'asgi:group:room', 'specific.bv.0a1b2c.0123456789abcdef!' || s, now() + interval '1 day' FROM unnest(ARRAY['g.room', '1f']) s`)
+	waitFor(t, "the dead node's rows are gone", func() bool {
+		return d.Value(t, "SELECT count(*) FROM channels_postgres_groupchannel") == int64(2)
+	})
+	must(t, l.GroupSend(t.Context(), "room", said(1)))
+	want(t, q, said(1))
+	if n := metric(t, reg, "pglayer_rows_swept_total"); n != 2 {
+		t.Errorf("%v rows were swept, want 2", n)
+	}
+}
+
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	ticks := time.NewTicker(20 * time.Millisecond)
+	defer ticks.Stop()
+	for !done() {
+		select {
+		case <-ticks.C:
+		case <-ctx.Done():
+			t.Fatalf("not so after 30 seconds: %s", what)
+		}
+	}
+}
+
+// TestRows checks that no row stays longer than it is of use.
+func TestRows(t *testing.T) {
+	d := site(t)
+	c := at(d.URL())
+	c.DeadAfter, c.Linger = 300*time.Millisecond, 10*time.Millisecond
+	l := open(t, c)
+	theirs := startPeer(t, d.URL(), nil)
+	name, q := channel(t, l, "room")
+	theirs.do(nil, `{'type': 'said', 'n': 1}`, "group_send", "room")
+	theirs.do(nil, `{'type': 'said', 'n': 2}`, "send", name)
+	want(t, q, said(1))
+	want(t, q, said(2))
+	d.Exec(t, "INSERT INTO channels_postgres_message (channel, message, expire) VALUES ('somebody', 'x', now() - interval '1 second')")
+	const messages = "SELECT count(*) FROM channels_postgres_message"
+	waitFor(t, "used and stale rows are gone", func() bool { return d.Value(t, messages) == int64(0) })
+	theirs.do(nil, "", "group_add", "theirs", name)
+	l.CloseChannel(name)
+	theirs.do(nil, `{'type': 'said', 'n': 3}`, "group_send", "theirs")
+	waitFor(t, "memberships of a closed channel are gone", func() bool {
+		return d.Value(t, "SELECT count(*) FROM channels_postgres_groupchannel") == int64(0)
+	})
+}
+
+// TestNodesSendWithoutRows checks that what goes between processes like this one leaves no row behind.
+func TestNodesSendWithoutRows(t *testing.T) {
+	d := site(t)
+	d.Exec(t, "CREATE TABLE put (n int); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO put VALUES (1); RETURN NEW; END';"+
+		"CREATE TRIGGER noting AFTER INSERT ON channels_postgres_message FOR EACH ROW EXECUTE PROCEDURE note()")
+	l, other := open(t, at(d.URL())), open(t, at(d.URL()))
+	name, q := channel(t, l, "room")
+	for n := range 10 {
+		must(t, other.GroupSend(t.Context(), "room", said(n)))
+		must(t, other.Send(t.Context(), name, said(n)))
+		want(t, q, said(n))
+		want(t, q, said(n))
+	}
+	if n := d.Value(t, "SELECT count(*) FROM put"); n != int64(0) {
+		t.Errorf("%v rows were put in, want none", n)
+	}
+}
+
+// TestEqualEvents is row F31 of the fault table: equal notifications of one transaction are one, to Postgres.
+func TestEqualEvents(t *testing.T) {
+	d := site(t)
+	l, other := open(t, at(d.URL())), open(t, at(d.URL()))
+	_, q := channel(t, l, "room")
+	var sending sync.WaitGroup
+	for range 100 { // which go together, as they come while others are under way
+		sending.Go(func() { must(t, other.GroupSend(t.Context(), "room", said(7))) })
+	}
+	sending.Wait()
+	for range 100 {
+		want(t, q, said(7))
+	}
+	must(t, other.GroupSend(t.Context(), "room", said(8)))
+	want(t, q, said(8))
+	name := "SELECT channel FROM channels_postgres_groupchannel LIMIT 1"
+	d.Exec(t, "INSERT INTO channels_postgres_message (channel, message, expire) SELECT ("+name+"), decode('82a474797065a473616964a16e07', 'hex'), now() + interval '1 minute' FROM generate_series(1, 10)")
+	for range 10 {
+		want(t, q, said(7))
+	}
+}
+
+func TestPoison(t *testing.T) {
+	d := site(t)
+	reg := prometheus.NewRegistry()
+	c := at(d.URL())
+	c.Registerer, c.MaxMessage = reg, 1<<16
+	l := open(t, c)
+	theirs := startPeer(t, d.URL(), nil)
+	name, q := channel(t, l, "room")
+	for _, bytes := range []string{"", "00", "c1", "dfffffffff", "81a474797065", "82a474797065a473616964a16e", strings.Repeat("91", 5000), strings.Repeat("00", 1<<17)} {
+		theirs.do(nil, "", "poison", name, bytes)
+	}
+	if dropped := d.Value(t, `SELECT 1 FROM (SELECT pg_notify('channels_postgres_messages', p) FROM unnest(ARRAY[
+		'', ':', '1:shutdown', 'x:y', '7:`+name+`:***:1', '7:`+name+`:AAAA:NaN', '7:`+name+`:AAAA:1e400', '-5:`+name+`', '99999999999999999999:`+name+`']) p) s LIMIT 1`); dropped == nil {
+		t.Error("unreachable")
+	}
+	theirs.do(nil, "", "poison", name, "8301a178a474797065a473616964a16e07") // a key that is a number
+	if e := next(t, q); e.Type() != "said" || e["n"] != int64(7) {
+		t.Errorf("a message with a key that is a number: got %v, want it with that key as a text", e)
+	}
+	theirs.do(nil, `{'type': 'said', 'n': 9}`, "group_send", "room")
+	want(t, q, said(9))
+	if n := metric(t, reg, "pglayer_events_dropped_total"); n < 8 {
+		t.Errorf("%v messages were counted as dropped, want at least 8", n)
+	}
+	if err := l.Ready(t.Context()); err != nil {
+		t.Errorf("Ready: %v", err)
+	}
+}
+
+// TestStolen is row F27 of the fault table: a process of Django's that starts takes all rows.
+func TestStolen(t *testing.T) {
+	d := site(t)
+	l := open(t, at(d.URL()))
+	name, q := channel(t, l, "room")
+	conn, err := pgx.Connect(t.Context(), d.URL())
+	must(t, err)
+	defer conn.Close(t.Context())
+	// The row is gone before anybody hears of it.
+	_, err = conn.Exec(t.Context(), fmt.Sprintf(`DO $$ BEGIN
+		INSERT INTO channels_postgres_message (channel, message, expire) VALUES ('%s', decode(repeat('00', 9000), 'hex'), now() + interval '1 minute');
+		DELETE FROM channels_postgres_message; END $$`, name))
+	must(t, err)
+	want(t, q, channellayer.Event{"type": channellayer.GapType})
+}
+
+func TestMembershipsComeBack(t *testing.T) {
+	d := site(t)
+	l := open(t, at(d.URL()))
+	other := open(t, at(d.URL()))
+	_, q := channel(t, l, "room")
+	d.Exec(t, "TRUNCATE channels_postgres_groupchannel")
+	d.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'")
+	want(t, q, channellayer.Event{"type": channellayer.GapType})
+	awaitState(t, other, true)
+	must(t, other.GroupSend(t.Context(), "room", said(1)))
+	want(t, q, said(1))
+}
+
+func TestDjangosWorkerHasTheChannel(t *testing.T) {
+	d := site(t)
+	c := at(d.URL())
+	c.Capacity = 3
+	l := open(t, c)
+	theirs := startPeer(t, d.URL(), nil)
+	var locked bool
+	theirs.do(&locked, "", "lock", "jobs")
+	if !locked {
+		t.Fatal("the worker did not get its lock")
+	}
+	for n := range 10 { // its rows stay, so that they say nothing of what waits
+		must(t, l.Send(t.Context(), "jobs", said(n)))
+	}
+	q := channellayer.NewQueue()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- l.Listen(ctx, "jobs", q) }()
+	d.Exec(t, "TRUNCATE channels_postgres_message") // which it has received
+	theirs.do(nil, "", "unlock", "jobs")
+	must(t, l.Send(t.Context(), "jobs", said(77)))
+	want(t, q, said(77))
+	theirs.do(&locked, "", "lock", "jobs")
+	if locked {
+		t.Error("a worker of Django's got the lock while we listen")
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("Listen: %v, want context.Canceled", err)
+	}
+}

@@ -1,0 +1,35 @@
+package pglayer_test
+
+import (
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+func TestMetrics(t *testing.T) {
+	d := site(t)
+	reg := prometheus.NewRegistry()
+	c := at(d.URL())
+	c.Registerer = reg
+	l := open(t, c)
+	_, q := channel(t, l, "room")
+	must(t, l.GroupSend(t.Context(), "room", said(1)))
+	want(t, q, said(1))
+	problems, err := testutil.GatherAndLint(reg)
+	must(t, err)
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+	for name, want := range map[string]float64{
+		"pglayer_events_sent_total": 1, "pglayer_events_delivered_total": 1, "pglayer_channels": 1, "pglayer_groups": 1,
+		"pglayer_gaps_total": 0, "pglayer_connections_lost_total": 0,
+	} {
+		if got := metric(t, reg, name); got != want {
+			t.Errorf("%s = %v, want %v", name, got, want)
+		}
+	}
+	if lag := metric(t, reg, "pglayer_lag_seconds"); lag <= 0 || lag > 10 {
+		t.Errorf("the lag is %v seconds", lag)
+	}
+}
