@@ -1,12 +1,16 @@
 package config
 
 import (
+	"cmp"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/belleville/belleville/authmw/live"
+	"github.com/belleville/belleville/migrations"
 )
 
 // The ways of live.triggers.
@@ -34,4 +38,19 @@ func (l *loader) liveSessions() {
 // FollowSessions returns the Config of what makes open connections follow their sessions.
 func (c *Config) FollowSessions(reg prometheus.Registerer, logger *slog.Logger) live.Config {
 	return live.Config{RecheckInterval: c.Live.RecheckInterval, Registerer: reg, Logger: logger}
+}
+
+// LiveTables returns the tables that the triggers of live_sessions watch.
+func (c *Config) LiveTables() migrations.LiveTables {
+	u := c.Django.User
+	t := migrations.LiveTables{
+		Schema: c.Database.Schema, Sessions: c.Django.SessionTable, Users: u.Table, PK: u.PK,
+		Columns: []string{
+			u.Username, u.Password, cmp.Or(u.IsActive, "is_active"), cmp.Or(u.IsStaff, "is_staff"), cmp.Or(u.IsSuperuser, "is_superuser"),
+			cmp.Or(u.FirstName, "first_name"), cmp.Or(u.LastName, "last_name"), cmp.Or(u.Email, "email"),
+		},
+	}
+	t.Columns = append(t.Columns, u.Columns...)
+	t.Columns = append(t.Columns, slices.Sorted(maps.Keys(u.Where))...)
+	return t
 }

@@ -34,6 +34,7 @@ var everyCommand = [][]string{
 	{"serve"},
 	{"demo"},
 	{"version"},
+	{"kick"},
 	{"session"},
 	{"session", "show"},
 	{"session", "decode"},
