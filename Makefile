@@ -1,6 +1,7 @@
 # make           builds ./belleville
 # make test      all tests, with the race detector, on real parts
 # make check     style, vet, staticcheck, and the tests
+# make chaos     the table of faults in full, with its figures: docs/faults.md
 # make bench     the benchmarks of docs/performance.md
 # make fuzz      every fuzz target for FUZZTIME
 # make demo-django   Postgres, Django and Belleville together
@@ -9,7 +10,7 @@ FUZZTIME ?= 30s
 BENCHTIME ?= 1s
 TOOLS = go tool -modfile=.ci/tools/go.mod
 
-.PHONY: build test check style bench fuzz demo-django parts
+.PHONY: build test check style bench chaos fuzz demo-django parts
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o belleville ./cmd/belleville
@@ -25,6 +26,9 @@ style:
 	go vet ./...
 	$(TOOLS) staticcheck ./...
 	go fix -diff ./...
+
+chaos: parts
+	@.ci/chaos
 
 bench: parts
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -timeout 30m ./...

@@ -162,6 +162,10 @@ func (s *shard) dispatch(messages []message) {
 
 func (s *shard) dispatchEvent(o opened, now time.Time) {
 	l := s.layer
+	if o.message.age >= l.config.Expiry-l.config.Expiry/10 && now.Sub(s.stale) > l.config.Expiry {
+		s.stale = now
+		l.gap() // others that waited as long were removed by their senders, or will be
+	}
 	d := channellayer.NewDelivery(o.event, o.message.came.Add(l.config.Expiry-o.message.age))
 	if d.Expired(now) {
 		l.metrics.droppedExpired.Inc()

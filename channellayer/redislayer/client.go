@@ -60,7 +60,7 @@ func newClient(index int, h Host, timeout time.Duration) (*client, error) {
 	return &client{index: index, host: h, option: option, timeout: timeout}, nil
 }
 
-// connect makes the connection, if there never was one; rueidis renews it by itself.
+// connect makes the connection, if there is none; rueidis renews one that breaks.
 func (c *client) connect(ctx context.Context) (rueidis.Client, error) {
 	if redis := c.current(); redis != nil {
 		return redis, nil
@@ -98,7 +98,30 @@ func (c *client) checkVersion(ctx context.Context, redis rueidis.Client) error {
 	return nil
 }
 
-// current returns the connection, or nil where there never was one.
+// fresh makes another connection, which ends with close: it leads where the host's address leads now. After a failover
+// that may be another server than the one that the lasting connections are with.
+func (c *client) fresh() (redis rueidis.Client, err error) {
+	option := c.option
+	option.ReadBufferEachConn, option.WriteBufferEachConn = 4<<10, 4<<10
+	return rueidis.NewClient(option)
+}
+
+// forget ends the connection, so that connect makes another one, where err says that it leads to the wrong server.
+func (c *client) forget(err error) {
+	refused, ok := errors.AsType[*rueidis.RedisError](err)
+	if !errors.Is(err, errDeaf) && !(ok && strings.HasPrefix(refused.Error(), "READONLY")) {
+		return
+	}
+	c.mu.Lock()
+	redis := c.redis
+	c.redis = nil
+	c.mu.Unlock()
+	if redis != nil {
+		redis.Close()
+	}
+}
+
+// current returns the connection, or nil where there is none.
 func (c *client) current() rueidis.Client {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -127,7 +150,7 @@ func (c *client) do(ctx context.Context, ask func(context.Context, rueidis.Clien
 	}
 	redis := c.current()
 	if redis == nil {
-		return none, c.unavailable(errors.New("it was never reached"))
+		return none, c.unavailable(errNoSession)
 	}
 	limited, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()

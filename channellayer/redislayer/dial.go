@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -14,6 +16,10 @@ const (
 	firstPause  = 50 * time.Millisecond
 	longestWait = 5 * time.Second
 	dialTimeout = 3 * time.Second
+
+	// longestLook is the longest wait where nobody listens, which costs little to find out, so that a server that
+	// starts again is found soon.
+	longestLook = 400 * time.Millisecond
 )
 
 // errTooSoon means that an address was away a moment ago, and that it is not yet time to try again.
@@ -31,6 +37,15 @@ func (b *backoff) next() time.Duration {
 	bound := min(longestWait, firstPause<<min(b.failures, 10))
 	b.failures++
 	return rand.N(bound)
+}
+
+// nextAfter is next after an error.
+func (b *backoff) nextAfter(err error) time.Duration {
+	wait := b.next()
+	if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errTooSoon) {
+		return min(wait, rand.N(longestLook))
+	}
+	return wait
 }
 
 // dialer connects to the addresses of one host, to each with one try at a time and with pauses between them.
@@ -68,7 +83,7 @@ func (d *dialer) dial(ctx context.Context, addr string, plain *net.Dialer, confi
 	}
 	conn, err := d.connect(ctx, addr, plain, config)
 	if err != nil {
-		a.next = time.Now().Add(a.backoff.next())
+		a.next = time.Now().Add(a.backoff.nextAfter(err))
 		return nil, err
 	}
 	a.backoff.reset()

@@ -148,7 +148,7 @@ type InboxReport struct {
 func (i *Inspector) Inboxes(ctx context.Context) ([]InboxReport, error) {
 	var reports []InboxReport
 	err := i.eachKey(ctx, i.config.Prefix, func(c *client, key string) error {
-		if strings.HasPrefix(key, i.config.Prefix+":") {
+		if strings.HasPrefix(key, i.config.Prefix+":") && !strings.HasPrefix(key, i.keys.mails()) {
 			return nil // a group, or what Bellevilles note
 		}
 		r, err := i.inbox(ctx, c, key)
@@ -168,7 +168,7 @@ func (i *Inspector) Inboxes(ctx context.Context) ([]InboxReport, error) {
 
 // inbox reports on a key.
 func (i *Inspector) inbox(ctx context.Context, c *client, key string) (InboxReport, error) {
-	name, inflight := strings.CutSuffix(strings.TrimPrefix(key, i.config.Prefix), "$inflight")
+	name, inflight := strings.CutSuffix(strings.TrimPrefix(strings.TrimPrefix(key, i.keys.mails()), i.config.Prefix), "$inflight")
 	r := InboxReport{Inbox: name, Host: c.index, Inflight: inflight}
 	now, err := i.now(ctx, c)
 	if err != nil {

@@ -76,15 +76,25 @@ func (s *shard) compareClocks(before time.Time, redisTime rueidis.RedisMessage) 
 	middle := before.Add(time.Since(before) / 2)
 	skew := float64(middle.UnixMicro())/1e6 - theirs
 	s.layer.metrics.skew.WithLabelValues(strconv.Itoa(s.client.index)).Set(skew)
-	if skew > tolerableSkew.Seconds() || skew < -tolerableSkew.Seconds() {
-		s.layer.warnings.say(s.layer.config.Logger, "channel layer: this machine's clock differs from that of a host",
+	off := skew > tolerableSkew.Seconds() || skew < -tolerableSkew.Seconds()
+	if off && !s.skewed {
+		s.layer.config.Logger.Warn("channel layer: this machine's clock differs from that of a host; set both by NTP: "+
+			"a minute off, encrypted messages are refused, and Django drops what it should keep",
 			"host", s.client.host.String(), "seconds", skew)
 	}
+	s.skewed = off
 }
 
-// sendCanaries sends one through each lane, and reports whether too many have not come back.
+// sendCanaries sends one through each lane, and reports whether too many have not come back. They go over a connection of
+// their own, so that they go where those of other processes do; where there is none to be had, over the usual one.
 func (s *shard) sendCanaries(ctx context.Context) (deaf bool) {
 	l := s.layer
+	way, err := s.client.fresh()
+	if err != nil {
+		way = nil
+	} else {
+		defer way.Close()
+	}
 	numbers, missed, deaf := s.canaries.send()
 	l.metrics.canariesMissed.Add(float64(missed))
 	if deaf {
@@ -100,7 +110,7 @@ func (s *shard) sendCanaries(ctx context.Context) (deaf bool) {
 		p.messages = append(p.messages, l.seal(serialized.To(l.lanes[lane].name+canarySuffix)))
 		p.capacities = append(p.capacities, strconv.Itoa(nodeCapacity))
 	}
-	_, _ = s.push(ctx, p) // one that was not sent does not come back either
+	_, _ = s.pushOver(ctx, way, p) // one that was not sent does not come back either
 	return false
 }
 

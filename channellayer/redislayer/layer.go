@@ -48,7 +48,7 @@ type Layer struct {
 	local      *channellayer.Local
 	groups     *groups
 	lanes      []lane
-	inboxKeys  []string // of the lanes
+	inboxKeys  []string // of the lanes: those that Django knows, then those for other Bellevilles
 	shards     []*shard
 	links      []*link // of the shards
 	metrics    *metrics
@@ -112,6 +112,9 @@ func newLayer(c Config) (*Layer, error) {
 	for i, name := range l.names.inboxes {
 		l.lanes = append(l.lanes, lane{i, name, l.keys.inbox(name)})
 		l.inboxKeys = append(l.inboxKeys, l.keys.inbox(name))
+	}
+	for _, name := range l.names.inboxes {
+		l.inboxKeys = append(l.inboxKeys, l.keys.address(name))
 	}
 	var clients []*client
 	for i, h := range c.Hosts {

@@ -45,7 +45,8 @@ func (k *link) run(ctx context.Context, session func(context.Context, *backoff) 
 			return
 		}
 		k.lost(err)
-		pause(ctx, b.next())
+		k.client.forget(err)
+		pause(ctx, b.nextAfter(err))
 	}
 }
 

@@ -88,7 +88,9 @@ func (n *listener) session(ctx context.Context) error {
 	var ending sync.WaitGroup
 	ending.Go(func() { n.unblock(ctx, id, done) })
 	for ctx.Err() == nil && err == nil {
-		err = n.next(ctx, conn)
+		if err = n.next(ctx, conn); err == nil && n.shard.client.current() != redis {
+			err = errNoSession // the layer has found that this is the wrong server
+		}
 	}
 	close(done)
 	ending.Wait()

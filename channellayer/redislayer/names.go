@@ -117,6 +117,19 @@ type keys struct {
 // inbox returns the key in which the messages to a channel wait. Several channels of a process share one.
 func (k keys) inbox(channel string) string { return k.prefix + channellayer.NonLocalName(channel) }
 
+// address returns the key in which messages that we send to a channel wait. A Belleville has another inbox for those of
+// others like it: Django does not know it, so that no wrong clock of Django's empties it, and what Bellevilles say to each
+// other takes no room from Django.
+func (k keys) address(channel string) string {
+	if _, node := nodeOf(channel); node {
+		return k.mails() + strings.TrimSuffix(channellayer.NonLocalName(channel), "!")
+	}
+	return k.inbox(channel)
+}
+
+// mails begins the keys of the inboxes that Django does not know.
+func (k keys) mails() string { return k.prefix + ":belleville:inbox:" }
+
 // group returns the key of a group's members.
 func (k keys) group(group string) string { return k.groups() + group }
 

@@ -72,8 +72,8 @@ func (s *shard) fetch(ctx context.Context, inbox rueidis.DedicatedClient) ([]mes
 func (s *shard) read(first, rest []rueidis.RedisMessage, asked time.Time) ([]message, error) {
 	redisTime := float(rest[0])
 	var messages []message
-	for lane, key := range s.layer.inboxKeys {
-		taken, err := rest[1+lane].ToArray()
+	for inbox, key := range s.layer.inboxKeys {
+		taken, err := rest[1+inbox].ToArray()
 		if err != nil || len(taken)%2 != 1 {
 			return nil, s.client.unavailable(errAnswer)
 		}
@@ -86,17 +86,19 @@ func (s *shard) read(first, rest []rueidis.RedisMessage, asked time.Time) ([]mes
 				depth++
 			}
 		}
-		s.layer.metrics.sawDepth(lane, int(depth))
-		messages = s.take(messages, lane, taken, redisTime)
+		if inbox < len(s.layer.lanes) {
+			s.layer.metrics.sawDepth(inbox, int(depth))
+		}
+		messages = s.take(messages, inbox, taken, redisTime)
 		if !left {
-			s.empty[lane] = asked
+			s.empty[inbox] = asked
 		}
 	}
 	return messages, nil
 }
 
-// take appends the messages of a lane, which come with their scores by turns.
-func (s *shard) take(messages []message, lane int, taken []rueidis.RedisMessage, redisTime float64) []message {
+// take appends the messages of an inbox, which come with their scores by turns.
+func (s *shard) take(messages []message, inbox int, taken []rueidis.RedisMessage, redisTime float64) []message {
 	now := time.Now()
 	for i := 0; i+1 < len(taken); i += 2 {
 		data, err := taken[i].AsBytes()
@@ -104,17 +106,18 @@ func (s *shard) take(messages []message, lane int, taken []rueidis.RedisMessage,
 			continue
 		}
 		score := float(taken[i+1])
-		messages = append(messages, message{lane, data, score, now, s.age(lane, now, redisTime-score)})
+		messages = append(messages, message{inbox % len(s.layer.lanes), data, score, now, s.age(inbox, now, redisTime-score)})
 	}
 	return messages
 }
 
 // age returns how long a message was in an inbox: what its sender's clock says, but no longer than since the inbox
 // was seen empty, so that a sender whose clock is slow is heard.
-func (s *shard) age(lane int, now time.Time, byScore float64) time.Duration {
-	longest := now.Sub(s.empty[lane])
+func (s *shard) age(inbox int, now time.Time, byScore float64) time.Duration {
+	longest := now.Sub(s.empty[inbox])
 	if byScore > tolerableSkew.Seconds()+longest.Seconds() || byScore < -tolerableSkew.Seconds() {
-		s.layer.warnings.say(s.layer.config.Logger, "channel layer: the clock of a process that sends differs from that of a host",
+		s.layer.warnings.say(s.layer.config.Logger, "channel layer: the clock of a process that sends differs from that of a host; set those of the site's machines by "+
+			"NTP: where Django's is ahead, it drops what others have sent before it is read",
 			"host", s.client.host.String(), "seconds", -byScore)
 	}
 	if byScore <= 0 {

@@ -31,7 +31,7 @@ func (l *Layer) Send(ctx context.Context, channel string, e channellayer.Event) 
 	b := newBatch()
 	if channellayer.IsLocal(channel) {
 		s := l.shard(channellayer.NonLocalName(channel)) // where the receiver looks; Django's own send often errs
-		b.add(s.client.index, l.keys.inbox(channel), l.seal(serialized.To(channel)), l.capacity(channel))
+		b.add(s.client.index, l.keys.address(channel), l.seal(serialized.To(channel)), l.capacity(channel))
 	} else {
 		i := int(l.next.Add(1) % uint64(len(l.shards)))
 		b.add(i, l.keys.inbox(channel), l.seal(serialized.Plain()), l.capacity(channel))
@@ -130,7 +130,7 @@ func (l *Layer) batchFor(names []string, serialized wireformat.Body) *batch {
 	byKey := make(map[string][]string, len(names))
 	var order []string
 	for _, name := range names {
-		key := l.keys.inbox(name)
+		key := l.keys.address(name)
 		if byKey[key] == nil {
 			order = append(order, key)
 		}

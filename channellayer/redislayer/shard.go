@@ -25,15 +25,21 @@ type shard struct {
 	canaries canaries
 	forgot   chan struct{} // holds something when the host turned out not to know us
 
+	// Owned by serve's goroutine.
+	stale time.Time // when a message came last that had waited for so long that others may have been lost
+
+	// Owned by whichever goroutine beats: session, then keep.
+	skewed bool // whether somebody was told that this machine's clock is off
+
 	// Owned by run's goroutine.
-	empty []time.Time // by lane: when the inbox was seen empty last
+	empty []time.Time // by inbox: when it was seen empty last
 	drain string      // the hash of the script
 }
 
 func newShard(c *client, l *Layer) *shard {
 	s := &shard{
 		link: newLink(c, l.config.Logger, l.metrics.lost), layer: l, arrivals: newArrivals(),
-		forgot: make(chan struct{}, 1), empty: make([]time.Time, len(l.lanes)),
+		forgot: make(chan struct{}, 1), empty: make([]time.Time, len(l.inboxKeys)),
 	}
 	for i := range s.empty {
 		s.empty[i] = time.Now()
@@ -175,11 +181,21 @@ func (s *shard) members(ctx context.Context, group string) ([]string, error) {
 
 // push puts messages on keys, and returns how many keys were full.
 func (s *shard) push(ctx context.Context, p *pushes) (full int, err error) {
+	return s.pushOver(ctx, nil, p)
+}
+
+// pushOver is push over a connection, or over the usual one where that is nil.
+func (s *shard) pushOver(ctx context.Context, way rueidis.Client, p *pushes) (full int, err error) {
 	args := make([]string, 0, 1+2*len(p.keys))
 	args = append(args, seconds(s.layer.config.Expiry))
 	args = append(args, p.messages...)
 	args = append(args, p.capacities...)
-	answer, err := s.client.run(ctx, s.layer.scripts.push, p.keys, args)
+	answer, err := s.client.do(ctx, func(ctx context.Context, redis rueidis.Client) rueidis.RedisResult {
+		if way != nil {
+			redis = way
+		}
+		return s.layer.scripts.push.Exec(ctx, redis, p.keys, args)
+	})
 	if err != nil {
 		return 0, err
 	}

@@ -32,7 +32,7 @@ func (s *seen) note(node string) {
 	s.nodes[node] = time.Now()
 }
 
-// warnings says a thing at most once a minute.
+// warnings says a thing at most once an hour.
 type warnings struct {
 	mu   sync.Mutex           // guards the field below
 	last map[string]time.Time // by message, of which there are few
@@ -61,7 +61,7 @@ func (w *warnings) unread(logger *slog.Logger, err error) {
 func (w *warnings) due(message string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if time.Since(w.last[message]) < time.Minute {
+	if time.Since(w.last[message]) < time.Hour {
 		return false
 	}
 	if w.last == nil {

@@ -124,7 +124,15 @@ func (h *topics) unsubscribe(ctx context.Context, topics []string) error {
 }
 
 func (h *topics) publish(ctx context.Context, topic, message string) error {
+	return h.publishOver(ctx, nil, topic, message)
+}
+
+// publishOver is publish over a connection, or over the usual one where that is nil.
+func (h *topics) publishOver(ctx context.Context, way rueidis.Client, topic, message string) error {
 	_, err := h.client.do(ctx, func(ctx context.Context, redis rueidis.Client) rueidis.RedisResult {
+		if way != nil {
+			redis = way
+		}
 		return redis.Do(ctx, redis.B().Publish().Channel(topic).Message(message).Build())
 	})
 	return err
@@ -153,6 +161,12 @@ func (h *topics) keep(ctx context.Context, broken <-chan error) error {
 
 // sendCanary sends one, and reports whether too many have not come back.
 func (h *topics) sendCanary(ctx context.Context) (deaf bool) {
+	way, err := h.client.fresh()
+	if err != nil {
+		way = nil
+	} else {
+		defer way.Close()
+	}
 	numbers, missed, deaf := h.canaries.send()
 	h.layer.metrics.canariesMissed.Add(float64(missed))
 	if deaf {
@@ -163,7 +177,7 @@ func (h *topics) sendCanary(ctx context.Context) (deaf bool) {
 		if err != nil {
 			return true
 		}
-		_ = h.publish(ctx, h.canaryTopic(), h.layer.codec.Seal(serialized.Plain(), time.Now())) // what was not sent does not come back
+		_ = h.publishOver(ctx, way, h.canaryTopic(), h.layer.codec.Seal(serialized.Plain(), time.Now())) // what was not sent does not come back
 	}
 	return false
 }
