@@ -31,6 +31,7 @@ type commands struct {
 	Send      sendCommand      `cmd:"" help:"Send an event to a channel."`
 	GroupSend groupSendCommand `cmd:"" help:"Send an event to a group."`
 	Layer     layerCommands    `cmd:"" help:"Look into the channel layer."`
+	Migrate   migrateCommands  `cmd:"" help:"Make and remove optional database objects."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
