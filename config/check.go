@@ -29,6 +29,7 @@ func (l *loader) check() {
 	l.channelLayer()
 	l.liveSessions()
 	l.limits()
+	l.socketMode()
 	l.enumerated("log.format", l.config.Log.Format, "text", "json")
 	l.routes()
 }

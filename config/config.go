@@ -27,6 +27,8 @@ type Config struct {
 	ControlSocket  string         `toml:"control_socket"`
 	TrustedProxies []netip.Prefix `toml:"trusted_proxies"`
 	RootPath       string         `toml:"root_path"`
+	// UnixSocketMode is the mode of the file of "unix:/path" in Listen, in octal digits.
+	UnixSocketMode string `toml:"unix_socket_mode"`
 
 	Django         Django         `toml:"django"`
 	Database       Database       `toml:"database"`
@@ -204,6 +206,8 @@ func Default() Config {
 	return Config{
 		Listen:      Addresses{":8001"},
 		AdminListen: "127.0.0.1:9001",
+
+		UnixSocketMode: "0660",
 		Django: Django{
 			AuthenticationBackends: []string{"django.contrib.auth.backends.ModelBackend"},
 			SessionEngine:          "django.contrib.sessions.backends.db",

@@ -203,6 +203,8 @@ var routeMistakes = []mistake{
 	{"nothing to publish to", route(`path = "a"`, `consumer = "relay"`, `publish = "a.b"`), nil, `routes[0].publish: there is no group to publish to; write groups, as in ["chat_{room}"]`},
 	{"clients that command", route(`path = "a"`, `consumer = "relay"`, `groups = ["x"]`, `publish = "websocket.close"`), nil, `routes[0].publish: events of type websocket.… tell the server what to do, which is not for clients; name the type that Django's consumers handle, or take it out`},
 	{"a stamp on nothing", route(`path = "a"`, `consumer = "relay"`, `groups = ["x"]`, `stamp = ["user.pk"]`), nil, `routes[0].stamp: nothing is published; write publish, or take it out`},
+	{"a mode that is none", "unix_socket_mode = \"rw\"\n" + good, nil, `unix_socket_mode: "rw" is no mode; write it in octal digits, as in "0660"`},
+	{"a mode with more than permissions", "unix_socket_mode = \"4660\"\n" + good, nil, `unix_socket_mode: "4660" is no mode; write it in octal digits, as in "0660"`},
 	{"a least size of what is not compressed", route(`path = "a"`, `consumer = "echo"`, `compression_minimum = 100`), nil, `routes[0].compression_minimum: nothing is compressed; write compression = true, or take it out`},
 	{"a least size below 0", route(`path = "a"`, `consumer = "echo"`, `compression = true`, `compression_minimum = -1`), nil, `routes[0].compression_minimum: it is below 0; write a positive value, or take it out for the default`},
 	{"a stamp that is no name", route(`path = "a"`, `consumer = "relay"`, `groups = ["x"]`, `publish = "a"`, `stamp = ["user pk"]`), nil, `routes[0].stamp[0]: "user pk" is no name of a value; write it as in "user.username"`},

@@ -62,7 +62,13 @@ func (l *loop) admit(fd int, peer netip.AddrPort) {
 		return
 	}
 	c := l.server.newConn(l, t)
-	c.fd, c.peer = fd, peer
+	c.peer = peer
+	l.enrol(c, fd)
+}
+
+// enrol gives a connection its place, and watches its descriptor.
+func (l *loop) enrol(c *conn, fd int) {
+	c.fd = fd
 	l.gens++
 	c.gen = l.gens
 	if n := len(l.free); n > 0 {

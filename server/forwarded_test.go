@@ -53,8 +53,11 @@ func TestWhoIsBelievedAboutTheClient(t *testing.T) {
 		{"all of them proxies: the first", proxy, "X-Forwarded-For: 10.0.0.4, 10.0.0.3", "10.0.0.4:0", false},
 		{"no blanks between hops", proxy, "X-Forwarded-For: 198.51.100.1,203.0.113.7,10.0.0.2", "203.0.113.7:0", false},
 
-		{"two fields are none", proxy, "X-Forwarded-For: 203.0.113.7\nX-Forwarded-For: 203.0.113.8", proxy, false},
-		{"two equal fields are none", proxy, "X-Forwarded-For: 203.0.113.7\nX-Forwarded-For: 203.0.113.7", proxy, false},
+		{"of two fields the last counts", proxy, "X-Forwarded-For: 203.0.113.7\nX-Forwarded-For: 203.0.113.8", "203.0.113.8:0", false},
+		{"two fields are one list in their order", proxy, "X-Forwarded-For: 198.51.100.1, 203.0.113.7\nX-Forwarded-For: 10.0.0.3, 10.0.0.2", "203.0.113.7:0", false},
+		{"three fields are one list", proxy, "X-Forwarded-For: 203.0.113.7\nX-Y: z\nX-Forwarded-For: 10.0.0.3\nX-Forwarded-For: 10.0.0.2", "203.0.113.7:0", false},
+		{"a client's field before a proxy's is not believed", proxy, "X-Forwarded-For: 127.0.0.1\nX-Forwarded-For: 203.0.113.7", "203.0.113.7:0", false},
+		{"a client's field with garbage before a proxy's", proxy, "X-Forwarded-For: <script>\nX-Forwarded-For: 203.0.113.7", "203.0.113.7:0", false},
 		{"an underscore makes another name", proxy, "X_Forwarded_For: 203.0.113.7", proxy, false},
 		{"an underscore adds nothing", proxy, "X-Forwarded-For: 203.0.113.7\nX_Forwarded_For: 127.0.0.1", "203.0.113.7:0", false},
 		{"X-Real-IP is nobody's word", proxy, "X-Real-IP: 203.0.113.7", proxy, false},

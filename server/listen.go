@@ -1,52 +1,25 @@
 package server
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/belleville/belleville/consumers"
 )
 
 // Listen listens on "127.0.0.1:8001", ":8001", "unix:/run/belleville.sock", or on a socket that was
-// inherited, "fd:3". A socket file that a dead process left behind is replaced; one that answers is not.
+// inherited, "fd:3". A socket file is for the server's user and group; see [ListenUnix].
 func Listen(address string) (net.Listener, error) {
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
-		if err := removeStale(path); err != nil {
-			return nil, fmt.Errorf("listen on %s: %w", address, err)
-		}
-		return net.Listen("unix", path)
+		return ListenUnix(path, defaultUnixMode)
 	}
 	if number, ok := strings.CutPrefix(address, "fd:"); ok {
 		return inherited(number)
 	}
 	return net.Listen("tcp", address)
-}
-
-// errInUse means that somebody else listens.
-var errInUse = errors.New("another process listens there")
-
-// removeStale removes a socket file that nobody listens on.
-func removeStale(path string) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case info.Mode().Type() != fs.ModeSocket:
-		return errors.New("the file exists and is no socket")
-	}
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
-		_ = c.Close()
-		return errInUse
-	}
-	return os.Remove(path)
 }
 
 // inherited returns the listener that the parent process opened.

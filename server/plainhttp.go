@@ -209,7 +209,8 @@ func headOf(r *http.Request) *head {
 }
 
 // upgradeHijacked takes a connection back from net/http, as when a proxy keeps one for several requests and
-// the last of them is a WebSocket's. It stays on the portable transport.
+// the last of them is a WebSocket's. A raw socket goes to a loop again, and costs what others cost; anything else, such
+// as TLS, stays on the portable transport.
 func (s *Server) upgradeHijacked(w http.ResponseWriter, h *head) {
 	nc, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -223,16 +224,21 @@ func (s *Server) upgradeHijacked(w http.ResponseWriter, h *head) {
 		_ = nc.Close()
 		return
 	}
-	s.mu.Lock()
-	pool := s.pools[0].(*streams)
-	s.mu.Unlock()
 	hc.once.Do(func() {}) // the counts go on with the new connection
 	s.metrics.connections.Dec()
+	early = append(early, hc.early...)
+	s.mu.Lock()
+	pools := s.pools
+	s.mu.Unlock()
+	if s.rejoin(pools, hc, early, h) {
+		return
+	}
+	pool := pools[0].(*streams)
 	st := pool.add(hc.Conn, hc.ticket)
 	if st == nil {
 		return
 	}
-	st.c.keep(append(early, hc.early...))
+	st.c.keep(early)
 	s.handshake(st.c, h)
 	pool.running.Go(st.run)
 }

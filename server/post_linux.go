@@ -12,13 +12,13 @@ func (l *loop) attend(c *conn) {
 	}
 }
 
-// call runs f on the loop's goroutine, and returns when it has run or the loop has ended.
-func (l *loop) call(f func()) {
+// call runs f on the loop's goroutine, and returns when it has run or the loop has ended. It reports whether it has.
+func (l *loop) call(f func()) (done bool) {
 	ran := make(chan struct{})
 	l.mu.Lock()
 	if l.stopped {
 		l.mu.Unlock()
-		return
+		return false
 	}
 	l.calls = append(l.calls, func() { f(); close(ran) })
 	l.asleep = false
@@ -26,7 +26,14 @@ func (l *loop) call(f func()) {
 	l.poller.Wake()
 	select {
 	case <-ran:
+		return true
 	case <-l.done:
+		select {
+		case <-ran: // it was the last thing that ran
+			return true
+		default:
+			return false
+		}
 	}
 }
 

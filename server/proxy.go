@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/belleville/belleville/consumers"
@@ -36,10 +37,7 @@ func (s *Server) originOf(peer netip.AddrPort, fields consumers.Header) origin {
 	if proto, ok := only(fields, "x-forwarded-proto"); ok {
 		o.secure = equalToken(lastOf(proto), "https")
 	}
-	hops, ok := only(fields, "x-forwarded-for")
-	if !ok {
-		return o
-	}
+	hops := joinedList(fields, "x-forwarded-for")
 	for hops != "" {
 		hop := lastOf(hops)
 		hops = strings.TrimSuffix(hops[:len(hops)-len(lastRaw(hops))], ",")
@@ -53,6 +51,19 @@ func (s *Server) originOf(peer netip.AddrPort, fields consumers.Header) origin {
 		}
 	}
 	return o
+}
+
+// joinedList returns a list that may stand in several fields, which mean the same as one. RFC 9110 §5.3.
+func joinedList(fields consumers.Header, name string) string {
+	list, n := "", 0
+	for v := range fields.Values(name) {
+		list = v
+		n++
+	}
+	if n < 2 {
+		return list
+	}
+	return strings.Join(slices.Collect(fields.Values(name)), ",")
 }
 
 // only returns a field that is there exactly once.

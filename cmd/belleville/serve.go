@@ -135,7 +135,7 @@ func (s *site) listen(cfg *config.Config, reg prometheus.Registerer) error {
 		return err
 	}
 	for i, address := range cfg.Listen {
-		l, err := server.Listen(address)
+		l, err := cfg.Listener(address)
 		if err != nil {
 			return fmt.Errorf("listen: %w", err)
 		}
