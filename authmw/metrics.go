@@ -19,6 +19,7 @@ const (
 type metrics struct {
 	results *prometheus.CounterVec
 	tossed  prometheus.Counter
+	flooded prometheus.Counter
 	seconds prometheus.Histogram
 }
 
@@ -32,6 +33,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		tossed: registered(reg, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "auth_session_cookies_tossed_total",
 			Help: "Requests with two different session cookies.",
+		})),
+		flooded: registered(reg, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "auth_unknown_keys_refused_total",
+			Help: "Requests that were not looked up, because their address showed too many session keys that are nobody's.",
 		})),
 		seconds: registered(reg, prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "auth_seconds",

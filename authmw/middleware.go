@@ -55,6 +55,10 @@ type Config struct {
 	// RefuseTossed answers 400 to a client that sends two different session cookies. One of them may have
 	// been set by another site under the same domain. Otherwise the last one counts, as in Django.
 	RefuseTossed bool
+	// MaxUnknownKeys is how many session keys that are nobody's one address may show in a second, and twice
+	// that at once; then it is answered 429 for a moment without asking the store. An IPv6 network of 64 bits
+	// is one address; this machine's own are not counted. Below zero there is no limit. Default: 100.
+	MaxUnknownKeys int
 	// RetryAfter is the longest time after which a client that was answered 503 is asked to come again.
 	// Each is told another time. Default: 5 s.
 	RetryAfter time.Duration
@@ -68,6 +72,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.RetryAfter == 0 {
 		c.RetryAfter = 5 * time.Second
+	}
+	if c.MaxUnknownKeys == 0 {
+		c.MaxUnknownKeys = 100
 	}
 	return c
 }
@@ -206,6 +213,7 @@ type recogniser struct {
 	store   Store
 	cfg     Config
 	metrics *metrics
+	unknown *unknownKeys
 
 	stranger  bool        // it is that of visitors who came without a session
 	strangers *recogniser // the one of those
@@ -216,7 +224,7 @@ func newRecogniser(store Store, cfg Config) *recogniser {
 	if err := cfg.check(); err != nil {
 		panic(fmt.Errorf("authmw: session cookie: %w", err))
 	}
-	r := &recogniser{store: store, cfg: cfg, metrics: newMetrics(cfg.Registerer)}
+	r := &recogniser{store: store, cfg: cfg, metrics: newMetrics(cfg.Registerer), unknown: newUnknownKeys(cfg.MaxUnknownKeys)}
 	stranger := *r
 	stranger.stranger, stranger.strangers = true, &stranger
 	r.strangers = &stranger
@@ -269,12 +277,18 @@ func (r *recogniser) addSession(ctx context.Context, s *consumers.Scope) error {
 			return &consumers.Denial{Status: http.StatusBadRequest, Reason: consumers.ReasonCookie}
 		}
 	}
-	session, err := r.store.Load(ctx, s.Cookies[r.cfg.CookieName])
+	key := s.Cookies[r.cfg.CookieName]
+	if r.unknown.tooMany(s, key) {
+		r.metrics.flooded.Inc()
+		return &consumers.Denial{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}, Reason: consumers.ReasonLimit}
+	}
+	session, err := r.store.Load(ctx, key)
 	if err != nil {
 		return r.refusal(err)
 	}
 	s.Session = session
 	if session.Key() == "" {
+		r.unknown.note(s, key)
 		r = r.strangers
 	}
 	s.Set(recogniserKey{}, r)

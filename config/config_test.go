@@ -170,6 +170,8 @@ func samples(secretFile string) map[string]sample {
 		"routes.publish":             text("a.b"),
 		"routes.stamp":               {`["user.pk"]`, "user.pk"},
 		"routes.compression":         bare("true"),
+		"routes.slow_client":         text("drop_oldest"),
+		"routes.slow_client_key":     text("symbol"),
 		"routes.compression_minimum": bare("2"),
 		"routes.channel":             {`"chat"`, "chat"},
 	}
@@ -188,6 +190,9 @@ func base(path string) []string {
 	}
 	if path == "channel_layers.broker.listen" {
 		env = append(env, "BELLEVILLE_CHANNEL_LAYERS_DEFAULT_BACKEND=channels_redis.core.RedisChannelLayer")
+	}
+	if path == "routes.slow_client_key" {
+		env = append(env, "BELLEVILLE_ROUTES_0_SLOW_CLIENT=keep_latest")
 	}
 	if path == "routes.compression_minimum" {
 		env = append(env, "BELLEVILLE_ROUTES_0_COMPRESSION=true")
