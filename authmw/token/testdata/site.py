@@ -1,12 +1,15 @@
 """A Django site with Django REST framework and simplejwt: makes tokens, and says whom it lets in with each.
 
 Usage: site.py DATABASE ALGORITHM SIGNING_KEY VERIFYING_KEY
+
+The environment variable SECRET_KEY is the site's; by default it is that of this package's tests.
 """
 
 import base64
 import hashlib
 import hmac
 import json
+import os
 import sys
 import time
 from unittest import mock
@@ -16,7 +19,7 @@ from django.conf import settings
 
 database, algorithm, signing_key, verifying_key = sys.argv[1:]
 settings.configure(
-    SECRET_KEY="the tests' secret key, which is no site's",
+    SECRET_KEY=os.environ.get("SECRET_KEY") or "the tests' secret key, which is no site's",
     INSTALLED_APPS=[
         "django.contrib.contenttypes",
         "django.contrib.auth",
