@@ -51,7 +51,14 @@ func (c *Config) Sessions(reg prometheus.Registerer, logger *slog.Logger) sessio
 		Registerer:             reg,
 		Logger:                 logger,
 	}
-	s.SessionCache, _ = d.sessionCache()                                       // likewise
+	s.SessionCache, _ = d.sessionCache() // likewise
+	if djangocompat.SignsWithSHA1(d.Version) {
+		keys := s.Keys
+		s.WriteLegacy = true
+		s.AuthHash = func(_ *djangocompat.User, password string) string {
+			return djangocompat.LegacySessionAuthHash(keys, password)
+		}
+	}
 	s.SessionSerializer, _ = djangocompat.ParseSerializer(d.SessionSerializer) // it was checked
 	if !d.UseTZ {
 		s.Location, _ = time.LoadLocation(d.TimeZone) // it was checked

@@ -39,6 +39,9 @@ func TestAuthHashVectors(t *testing.T) {
 				checkVerdict(t, djangocompat.VerifySessionAuthHash(keys, in.Password, hash), djangocompat.HashFallback)
 			}
 			if want.LegacySHA1 != "" {
+				if got := djangocompat.LegacySessionAuthHash(keys, in.Password); got != want.LegacySHA1 {
+					t.Errorf("LegacySessionAuthHash = %s, want %s", got, want.LegacySHA1)
+				}
 				checkVerdict(t, djangocompat.VerifyLegacyAuthHash(keys, in.Password, want.LegacySHA1), djangocompat.HashCurrent)
 				checkVerdict(t, djangocompat.VerifySessionAuthHash(keys, in.Password, want.LegacySHA1), djangocompat.HashWrong)
 			}

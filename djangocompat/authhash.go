@@ -19,14 +19,19 @@ const authHashSalt = "django.contrib.auth.models.AbstractBaseUser.get_session_au
 
 // SessionAuthHash returns what login() writes into a session as _auth_user_hash: a digest of the stored,
 // encoded password. It is "" without a key. Python: AbstractBaseUser.get_session_auth_hash.
-func SessionAuthHash(keys Keys, password string) string {
+func SessionAuthHash(keys Keys, password string) string { return authHash(keys, password, SHA256) }
+
+// LegacySessionAuthHash is SessionAuthHash as Django before 3.1 has it.
+func LegacySessionAuthHash(keys Keys, password string) string { return authHash(keys, password, SHA1) }
+
+func authHash(keys Keys, password string, a Algorithm) string {
 	if keys.IsZero() {
 		return ""
 	}
 	w := workspaces.Get().(*workspace)
 	defer w.release()
 	w.text = append(w.text[:0], password...)
-	pool := keys.pools(purpose{salt: authHashSalt, algorithm: SHA256})[0]
+	pool := keys.pools(purpose{salt: authHashSalt, algorithm: a})[0]
 	return string(hex.AppendEncode(w.sig[:0], pool.sum(w.mac[:0], w.text)))
 }
 

@@ -49,6 +49,13 @@ func (v version) before(major, minor int) bool {
 	return v.major < major || v.major == major && v.minor < minor
 }
 
+// SignsWithSHA1 reports whether a version of Django, as "3.0", is before 3.1: its sessions and its auth hashes
+// have forms of their own, see SessionCodec.WriteLegacy and LegacySessionAuthHash. "" is a newer one.
+func SignsWithSHA1(django string) bool {
+	v, ok := parseVersion(django)
+	return ok && v.before(3, 1)
+}
+
 // newest is the Django whose defaults count unless a site names its own.
 func newest() version { return version{5, 2} }
 

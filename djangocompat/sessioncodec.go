@@ -3,6 +3,7 @@ package djangocompat
 import (
 	"bytes"
 	"crypto/subtle"
+	"encoding/base64"
 	"encoding/hex"
 	"strings"
 	"time"
@@ -30,6 +31,8 @@ type SessionCodec struct {
 	AcceptSHA1 bool
 	// RefuseLegacy refuses the form of Django before 3.1, as Django 4.0 and later do.
 	RefuseLegacy bool
+	// WriteLegacy writes that form, which is the only one that Django before 3.1 reads.
+	WriteLegacy bool
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
@@ -116,11 +119,20 @@ func (c SessionCodec) openLegacy(w *workspace, cfg SignerConfig) ([]byte, error)
 	return data, nil
 }
 
+// legacyPurpose is that of the form of Django before 3.1, whose salt has no dot before the class's name.
+func legacyPurpose(salt string) purpose {
+	return purpose{salt: sessionSaltPrefix, suffix: salt[strings.LastIndexByte(salt, '.')+1:], algorithm: SHA1}
+}
+
+// sealLegacy is the reverse of openLegacy.
+func (c SessionCodec) sealLegacy(salt string, data []byte) string {
+	sum := c.Keys.pools(legacyPurpose(salt))[0].sum(nil, data)
+	text := append(append(hex.AppendEncode(nil, sum), ':'), data...)
+	return base64.StdEncoding.EncodeToString(text)
+}
+
 func (c SessionCodec) verifyLegacy(w *workspace, salt string, sig, data []byte) bool {
-	// The salt of old has no dot, and the bare name of the class.
-	class := salt[strings.LastIndexByte(salt, '.')+1:]
-	p := purpose{salt: sessionSaltPrefix, suffix: class, algorithm: SHA1}
-	for _, pool := range c.Keys.pools(p) {
+	for _, pool := range c.Keys.pools(legacyPurpose(salt)) {
 		if pool == nil {
 			continue
 		}
@@ -141,7 +153,7 @@ func isASCII(text []byte) bool {
 	return true
 }
 
-// Encode returns d as Django 3.1 and later write it. An error means that there is no key, or that d is of a
+// Encode returns d as Django 3.1 and later write it, unless WriteLegacy is set. An error means that there is no key, or that d is of a
 // pickle with values that the serializer, JSON, cannot represent. Python: SessionBase.encode.
 func (c SessionCodec) Encode(d SessionData) (string, error) {
 	data, err := c.Serializer.dump(d)
@@ -157,5 +169,8 @@ func (c SessionCodec) EncodeBytes(data []byte) (string, error) {
 		return "", ErrNoKey
 	}
 	s := c.signer()
+	if c.WriteLegacy {
+		return c.sealLegacy(s.signer.cfg.Salt, data), nil
+	}
 	return s.SignBytes(data, Compress), nil
 }

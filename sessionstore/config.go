@@ -72,6 +72,9 @@ type Config struct {
 	// RefuseLegacy refuses what Django 4.0 and later refuse: session data and auth hashes signed with
 	// SHA-1, and the form that session data had before Django 3.1.
 	RefuseLegacy bool
+	// WriteLegacy writes session data in that form, for a site with such a Django. Its auth hashes are
+	// djangocompat.LegacySessionAuthHash: see AuthHash.
+	WriteLegacy bool
 	// CookieAge is SESSION_COOKIE_AGE. Default: two weeks.
 	CookieAge time.Duration
 	// ExpireAtBrowserClose is SESSION_EXPIRE_AT_BROWSER_CLOSE.

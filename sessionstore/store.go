@@ -110,6 +110,7 @@ func newStore(cfg Config, db database) *Store {
 			MaxSize:      cfg.MaxSessionSize,
 			AcceptSHA1:   !cfg.RefuseLegacy,
 			RefuseLegacy: cfg.RefuseLegacy,
+			WriteLegacy:  cfg.WriteLegacy,
 			Now:          cfg.Now,
 		},
 		expiry: djangocompat.ExpirySettings{
