@@ -63,7 +63,7 @@ type TokenUser struct {
 // CHECK_REVOKE_TOKEN. Python: rest_framework_simplejwt.utils.get_md5_hash_password.
 func (u TokenUser) PasswordSumIs(sum string) bool {
 	if u.password.IsZero() {
-		return false // simplejwt has no sum of an empty password, and compares with None
+		return false // who has no password has no sum of it
 	}
 	want := md5.Sum([]byte(u.password.Reveal()))
 	return subtle.ConstantTimeCompare([]byte(sum), []byte(strings.ToUpper(hex.EncodeToString(want[:])))) == 1
