@@ -208,7 +208,7 @@ func panelKnows(w *window) {
 	w.t.Helper()
 	for _, fact := range []string{
 		"alice, id 1", "Alice Reinhardt", "django.contrib.auth.backends.ModelBackend", "sessionid",
-		"chat.lobby", "session.", "127.0.0.1:",
+		"chat.lobby", "127.0.0.1:",
 	} {
 		w.untilText("#facts", fact)
 	}
@@ -286,6 +286,7 @@ func aliceLeaves(alice, bob, second *window) {
 	alice.do(chromedp.Click(chromedp.CSS(".log-out button")))
 	alice.until(`location.pathname === "/login/"`)
 	second.untilText("#lost", "You are logged out.")
+	second.untilText("#lost", "The server closed this socket: session ended.")
 	second.until(`document.querySelectorAll("#here li").length === 0`)
 	second.shoot("logged-out", phone)
 	bob.untilText("#messages", "alice left")

@@ -2,8 +2,6 @@ package demo
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"strings"
@@ -41,8 +39,7 @@ func chat(rs *rooms) consumers.Application {
 	}
 	return consumers.New(newChat,
 		consumers.OnGroup(renderMessage),
-		consumers.OnGroup(renderPresence),
-		consumers.On((*Chat).sessionEnded))
+		consumers.OnGroup(renderPresence))
 }
 
 // Connect lets in whoever is logged in on the Django site, and tells the room.
@@ -55,11 +52,8 @@ func (ch *Chat) Connect(ctx context.Context, c *consumers.Conn) error {
 	if !isRoom(room) {
 		return consumers.ErrNoRoute
 	}
-	groups := []string{roomGroup(room), sessionGroup(scope.Session.Key())}
-	for _, group := range groups {
-		if err := c.GroupAdd(ctx, group); err != nil {
-			return err
-		}
+	if err := c.GroupAdd(ctx, roomGroup(room)); err != nil {
+		return err
 	}
 	presence, history, err := ch.rooms.join(room, user)
 	if err != nil {
@@ -70,7 +64,7 @@ func (ch *Chat) Connect(ctx context.Context, c *consumers.Conn) error {
 	if err := c.Accept(); err != nil {
 		return err
 	}
-	if err := c.SendJSON(update{Welcome: &welcome{describe(c, groups), presence, history}}); err != nil {
+	if err := c.SendJSON(update{Welcome: &welcome{describe(c, roomGroup(room)), presence, history}}); err != nil {
 		return err
 	}
 	return c.GroupSend(ctx, roomGroup(room), presence)
@@ -112,13 +106,8 @@ func renderPresence(p ChatPresence) (consumers.Message, error) {
 	return consumers.JSONMessage(update{Presence: &p})
 }
 
-// sessionEnded closes the socket of a visitor who has logged out, in whatever tab.
-func (ch *Chat) sessionEnded(_ context.Context, c *consumers.Conn, _ SessionEnded) error {
-	return c.Close(consumers.CloseSessionEnded, "logged out")
-}
-
 // describe says what Belleville knows about a visitor.
-func describe(c *consumers.Conn, groups []string) you {
+func describe(c *consumers.Conn, groups ...string) you {
 	scope := c.Scope()
 	return you{
 		Username: scope.User.Username,
@@ -146,10 +135,3 @@ func sessionEnd(session *djangocompat.Session) time.Time {
 
 // roomGroup names the group of all sockets in a room.
 func roomGroup(room string) string { return "chat." + room }
-
-// sessionGroup names the group of all sockets of a session. A session key opens the account, and names of
-// groups are seen by others, so the key is hashed.
-func sessionGroup(key string) string {
-	digest := sha256.Sum256([]byte(key))
-	return "session." + hex.EncodeToString(digest[:8])
-}

@@ -161,22 +161,12 @@ func TestChatWelcome(t *testing.T) {
 		if channellayer.CheckChannelName(you.Channel) != nil || you.Since != time.Now().UnixMilli() {
 			t.Errorf("channel %q, since %d", you.Channel, you.Since)
 		}
-		if want := []string{"chat.lobby", sessionGroup("bobsessionkey")}; !slices.Equal(you.Groups, want) {
+		if want := []string{"chat.lobby"}; !slices.Equal(you.Groups, want) {
 			t.Errorf("groups %q, want %q", you.Groups, want)
 		}
 		alice.leave()
 		bob.leave()
 	})
-}
-
-func TestChatShowsNoSessionKey(t *testing.T) {
-	group := sessionGroup("bobsessionkey")
-	if strings.Contains(group, "bob") || channellayer.CheckGroupName(group) != nil {
-		t.Errorf("group %q", group)
-	}
-	if group == sessionGroup("anothersessionkey") {
-		t.Error("two sessions have one group")
-	}
 }
 
 func TestChatPresence(t *testing.T) {
@@ -325,31 +315,6 @@ func TestChatIgnoresAnEmptyMessage(t *testing.T) {
 	})
 }
 
-func TestLogoutClosesTheSocketsOfTheSession(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newParty(t)
-		bob, _ := p.join("lobby", "bob")
-		alice, _ := p.join("lobby", "alice")
-		bob.next() // alice came in
-		other, _ := p.join("music", "alice")
-		if err := endSockets(t.Context(), p.layer, "alicesessionkey"); err != nil {
-			t.Fatal(err)
-		}
-		for _, g := range []*guest{alice, other} {
-			if code := g.closedWith(); code != consumers.CloseSessionEnded {
-				t.Errorf("closed with %d, want %d", code, consumers.CloseSessionEnded)
-			}
-			g.leave()
-		}
-		if u := bob.next(); u.Presence == nil || len(u.Presence.Here) != 1 {
-			t.Errorf("bob is told %+v, want that alice left", u)
-		}
-		bob.none()
-		bob.leave()
-	})
-}
-
-// FuzzChatReceive says anything at all: the consumer never fails, and what it passes on is short text.
 func FuzzChatReceive(f *testing.F) {
 	for _, seed := range []string{`{"text":"hi"}`, `{"text":"\ud800"}`, `{"text":null}`, `{"text":1}`, `{}`, `[]`, ``, "\xff", `{"text":"\u0000"}`} {
 		f.Add([]byte(seed), false)

@@ -73,7 +73,13 @@ func (c *Command) Run(ctx context.Context, stdout io.Writer, logger *slog.Logger
 	hosts := hostNames(c.Listen, listener.Addr())
 	port := portOf(listener.Addr())
 	layer := memlayer.New(memlayer.Config{})
-	srv := server.New(application(newSite(sessions, hosts, logger), port), layer, server.Config{
+	pages := newSite(sessions, hosts, logger)
+	stop, err := pages.follow(ctx)
+	if err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	srv := server.New(application(pages, port), layer, server.Config{
 		MaxMessage: maxMessage, DrainTimeout: drainTimeout, Logger: logger,
 	})
 	if err := announce(stdout, hosts, port, home); err != nil {
@@ -87,7 +93,7 @@ func application(s *site, port string) consumers.Application {
 	var app consumers.Application = routing.ProtocolTypeRouter{
 		consumers.TypeHTTP: consumers.Handler(s.handler()),
 		consumers.TypeWebSocket: routing.URLRouter{
-			routing.Path("ws/chat/<slug:room>/", chat(newRooms())),
+			routing.Path("ws/chat/<slug:room>/", s.live.Watch(chat(newRooms()))),
 		},
 	}
 	app = authmw.Stack(app, s.sessions, authmw.Config{CookieName: sessionCookie})

@@ -1,12 +1,11 @@
 package demo
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"time"
 
-	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/authmw/live"
 	"github.com/belleville/belleville/consumers"
 	"github.com/belleville/belleville/djangocompat"
 	"github.com/belleville/belleville/sessionstore"
@@ -77,9 +76,7 @@ func (s *site) logIn(w http.ResponseWriter, r *http.Request, user *djangocompat.
 		return err
 	}
 	if before != session.Key() {
-		if err := endSockets(ctx, scope.Layer, before); err != nil {
-			return err
-		}
+		s.endSockets(before)
 	}
 	cookie := djangocompat.Cookie{Name: sessionCookie, Value: session.Key(), Path: "/", HTTPOnly: true, SameSite: "Lax"}
 	return setCookie(w, cookie.WithMaxAge(cookieAge, time.Now()))
@@ -105,17 +102,13 @@ func (s *site) logOut(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	cookie := djangocompat.Cookie{Name: sessionCookie, Path: "/", SameSite: "Lax"}
-	return errors.Join(setCookie(w, cookie.Deleted()), endSockets(ctx, scope.Layer, before))
+	s.endSockets(before)
+	return setCookie(w, cookie.Deleted())
 }
 
-// endSockets closes the sockets of the session that had this key, in all tabs.
-func endSockets(ctx context.Context, layer channellayer.Layer, key string) error {
-	event, err := channellayer.NewEvent(SessionEnded{}.EventType(), SessionEnded{})
-	if err != nil {
-		return err
-	}
-	return layer.GroupSend(ctx, sessionGroup(key), event)
-}
+// endSockets sees that the sockets of the session that had this key are closed, in all tabs. They would be all the
+// same, since the database is watched, but a moment later.
+func (s *site) endSockets(key string) { s.live.SessionTouched(live.HashSession(key), time.Now()) }
 
 // setCookie adds a cookie to the answer.
 func setCookie(w http.ResponseWriter, cookie djangocompat.Cookie) error {

@@ -30,12 +30,6 @@ type Visitor struct {
 	Tabs int    `json:"tabs"`
 }
 
-// SessionEnded tells the sockets of a session that its visitor has logged out.
-type SessionEnded struct{}
-
-// EventType implements consumers.Event.
-func (SessionEnded) EventType() string { return "session.ended" }
-
 // said is what the page sends.
 type said struct {
 	Text string `json:"text"`

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/belleville/belleville/authmw/live"
 	"github.com/belleville/belleville/consumers"
 	"github.com/belleville/belleville/djangocompat"
 	"github.com/belleville/belleville/sessionstore"
@@ -42,7 +43,8 @@ const (
 type site struct {
 	// Set at birth, never changed.
 	sessions *sessionstore.Store
-	hosts    []string // ALLOWED_HOSTS
+	live     *live.Live // makes sockets end with their sessions
+	hosts    []string   // ALLOWED_HOSTS
 	logger   *slog.Logger
 	pages    *template.Template
 
@@ -53,6 +55,7 @@ type site struct {
 func newSite(sessions *sessionstore.Store, hosts []string, logger *slog.Logger) *site {
 	return &site{
 		sessions: sessions,
+		live:     live.New(sessions, live.Config{Logger: logger}),
 		hosts:    hosts,
 		logger:   logger,
 		pages:    template.Must(template.ParseFS(assets, "assets/*.html")),

@@ -251,3 +251,36 @@ func TestLoginAttemptsAreBounded(t *testing.T) {
 		t.Errorf("status %d, cookie set: %v, page\n%s", r.StatusCode, b.cookie != "", r.body)
 	}
 }
+
+func TestASocketEndsWithTheRowOfItsSession(t *testing.T) {
+	tn := newTown(t)
+	b := tn.browser(t)
+	b.logIn("alice")
+	socket := wstest.New(tn.app, "/ws/chat/lobby/", wstest.Config{
+		Layer:  tn.layer,
+		Header: http.Header{"Cookie": {sessionCookie + "=" + b.cookie}, "Origin": {"http://" + testHost}},
+	})
+	if r, err := socket.Connect(t.Context()); err != nil || r.Status != http.StatusSwitchingProtocols {
+		t.Fatalf("handshake answered with %d, error %v", r.Status, err)
+	}
+	if err := tn.site.sessions.Delete(t.Context(), b.cookie); err != nil { // as somebody else would
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for {
+		_, err := socket.Receive(ctx)
+		if closed, ok := errors.AsType[*wstest.CloseError](err); ok {
+			if closed.Code != consumers.CloseSessionEnded {
+				t.Errorf("closed with %d, want %d", closed.Code, consumers.CloseSessionEnded)
+			}
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := socket.Close(t.Context(), consumers.CloseSessionEnded); err != nil {
+		t.Error(err)
+	}
+}

@@ -42,6 +42,15 @@ func newTown(t *testing.T) *town {
 	t.Cleanup(sessions.Close)
 	hosts := []string{"127.0.0.1", "localhost"}
 	s := newSite(sessions, hosts, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	stop, err := s.follow(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
 	return &town{site: s, app: application(s, "8001"), layer: memlayer.New(memlayer.Config{}), home: h}
 }
 

@@ -56,9 +56,10 @@ socket.addEventListener("waiting", ({ detail }) => {
   tick();
   countdown = setInterval(tick, 250);
 });
-socket.addEventListener("ended", () => {
+socket.addEventListener("ended", ({ detail }) => {
   showState("ended", "Logged out");
   showLost("You are logged out.", true);
+  if (detail.reason) byID("lost-next").textContent = `The server closed this socket: ${detail.reason}.`;
   byID("here").replaceChildren();
   byID("facts").replaceChildren(fact(["Nothing any more", "Your session has ended."]));
 });

@@ -12,7 +12,7 @@ const sessionEnded = 4401; // the server's close code after a logout
 //   connecting           an attempt has begun
 //   open                 messages come and go
 //   waiting  {until}     the connection is lost, the next attempt begins at that time
-//   ended                the server knows us no longer; there will be no further attempt
+//   ended    {reason}    the server knows us no longer, and may say why; there will be no further attempt
 //   message  {data}      a message has come
 //
 // allowed is asked before each further attempt, as a script does not see why a handshake was refused: it
@@ -54,7 +54,7 @@ export class Reconnecting extends EventTarget {
       clearTimeout(slow);
       clearTimeout(stable);
       this.#socket = null;
-      if (e.code === sessionEnded) this.#tell("ended");
+      if (e.code === sessionEnded) this.#tell("ended", { reason: e.reason });
       else this.#wait();
     };
   }
@@ -91,7 +91,7 @@ export class Reconnecting extends EventTarget {
     this.#tell("connecting");
     try {
       if (await this.#allowed()) this.connect();
-      else this.#tell("ended");
+      else this.#tell("ended", { reason: "" });
     } catch {
       this.#wait();
     }
