@@ -48,17 +48,34 @@ func TestKnown(t *testing.T) {
 func TestKnownForgets(t *testing.T) {
 	k := newKnown()
 	kept := k.share(&djangocompat.User{PK: djangocompat.IntPK(-1)}, "b")
-	for i := range 1000 {
+	for i := range 20_000 {
 		k.share(&djangocompat.User{PK: djangocompat.IntPK(int64(i)), Username: fmt.Sprint(i)}, "b")
+		if i%1000 == 0 {
+			runtime.GC()
+		}
 	}
-	for n := 1000; n > 1; {
-		runtime.GC()
-		runtime.Gosched()
-		k.mu.Lock()
-		n = len(k.users)
-		k.mu.Unlock()
+	runtime.GC()
+	k.mu.Lock()
+	k.rebuildLocked()
+	slots, used := len(k.slots), k.used
+	k.mu.Unlock()
+	if slots != fewestSlots || used != 1 {
+		t.Errorf("%d slots with %d users, want %d with the one whom somebody holds", slots, used, fewestSlots)
 	}
 	if again := k.share(&djangocompat.User{PK: djangocompat.IntPK(-1)}, "b"); again != kept {
 		t.Error("a User whom somebody holds was forgotten")
+	}
+}
+
+func TestKnownKeepsAllWhomSomebodyHolds(t *testing.T) {
+	k := newKnown()
+	held := make([]*djangocompat.User, 5000)
+	for i := range held {
+		held[i] = k.share(&djangocompat.User{PK: djangocompat.TextPK(fmt.Sprint("u", i))}, "b")
+	}
+	for i, u := range held {
+		if again := k.share(&djangocompat.User{PK: u.PK}, "b"); again != u {
+			t.Fatalf("user %d is another one", i)
+		}
 	}
 }
