@@ -27,6 +27,8 @@ func (c PermissionConfig) withDefaults() PermissionConfig {
 type granted struct {
 	cfg PermissionConfig
 
+	complaint sync.Once // that the tables cannot be read
+
 	mu sync.Mutex // guards of
 	of map[djangocompat.PK]grant
 }

@@ -3,6 +3,7 @@ package sessionstore
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"unique"
@@ -168,9 +169,12 @@ func (s *Store) fetchGrants(ctx context.Context, pks []djangocompat.PK) (map[dja
 	if err != nil {
 		return nil, err
 	}
-	if t.permissions.missing != nil {
-		s.metrics.fault(t.permissions.missing.Fault)
-		return nil, t.permissions.missing
+	if missing := t.permissions.missing; missing != nil {
+		s.metrics.fault(missing.Fault)
+		s.granted.complaint.Do(func() {
+			s.cfg.Logger.LogAttrs(ctx, slog.LevelError, "permissions cannot be read; whoever needs one is not let in", slog.String("fault", missing.Error()))
+		})
+		return nil, missing
 	}
 	s.metrics.batch(lookupPermissions, len(pks))
 	found := make(map[djangocompat.PK]*grants, len(pks))

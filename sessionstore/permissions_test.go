@@ -3,8 +3,10 @@ package sessionstore_test
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -190,11 +192,17 @@ func TestPermissionsWithoutTables(t *testing.T) {
 		b.exec(t, "CREATE TABLE members (id integer PRIMARY KEY, username varchar(10), password varchar(100))")
 		cfg := b.config()
 		cfg.Users.Table = "members"
+		log := new(said)
+		cfg.Logger = slog.New(slog.NewTextHandler(log, nil))
 		s := open(t, cfg)
+		_, _ = s.HasPerm(t.Context(), member(2, nil), "chat.view_room")
 		ok, err := s.HasPerm(t.Context(), member(1, nil), "chat.view_room")
 		d, is := errors.AsType[*sessionstore.DatabaseError](err)
 		if ok || !is || d.Fault != sessionstore.FaultSchema {
 			t.Errorf("HasPerm = %v, %v, want FaultSchema", ok, err)
+		}
+		if text := log.String(); strings.Count(text, "level=ERROR") != 1 || !strings.Contains(text, "members_groups") {
+			t.Errorf("log = %q, want one error that names the table", text)
 		}
 		if ok, err := s.HasPerm(t.Context(), member(1, superuser), "chat.view_room"); !ok || err != nil {
 			t.Errorf("HasPerm of a superuser = %v, %v, want true", ok, err)
