@@ -15,6 +15,7 @@ type bench struct {
 	*testing.T
 	nodes   []channellayer.Layer
 	advance func(time.Duration)
+	poison  func(*testing.T, string, []byte)
 	setup   Setup
 }
 

@@ -1,6 +1,7 @@
 package layertest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math"
@@ -15,6 +16,8 @@ func eventPromises() []promise {
 		{name: "an event reaches the channel it is sent to from every node", keeps: sendReaches},
 		{name: "events of one sender reach a channel in order", keeps: sendsInOrder, setup: Setup{Capacity: 1000}},
 		{name: "concurrent senders keep each their order", keeps: concurrentSenders, setup: Setup{Capacity: 1000}},
+		{name: "a message that holds no event harms nobody", keeps: poisonedChannel},
+		{name: "a message that holds no event keeps no listener from the next", keeps: poisonedListener},
 		{name: "every type of value arrives as it was", keeps: valuesSurvive},
 		{name: "an event of a megabyte arrives", keeps: largeEvent},
 		{name: "an event arrives whatever its type", keeps: anyType},
@@ -72,6 +75,51 @@ func concurrentSenders(b *bench) {
 		}
 		came[s]++
 	}
+}
+
+// poisons returns messages that hold no event, in any layer's format.
+func poisons() [][]byte {
+	return [][]byte{
+		nil,
+		{0},
+		[]byte("\xc1"), []byte("{"), []byte(`{"type":`), []byte("[1, 2]"), []byte("null"),
+		[]byte("\xdf\xff\xff\xff\xff"),          // a map of 4,294,967,295 entries
+		[]byte("\x81\xa4type\x01"),              // a type that is a number
+		[]byte("\x80"),                          // no type
+		bytes.Repeat([]byte("\x91"), 100_000),   // lists in lists
+		bytes.Repeat([]byte("[[[["), 100_000/4), // the same as JSON
+		make([]byte, 1<<20),
+	}
+}
+
+// needPoison skips a subtest whose layer nobody can poison.
+func (b *bench) needPoison() {
+	b.Helper()
+	if b.poison == nil {
+		b.Skip("nothing but events comes to this layer")
+	}
+}
+
+func poisonedChannel(b *bench) {
+	b.needPoison()
+	name, q := b.member(0, "room")
+	for i, message := range poisons() {
+		b.poison(b.T, name, message)
+		b.groupSend(1, "room", event("said", i))
+		b.expect(q, event("said", i))
+	}
+	b.expectNoMore(1, name, q)
+}
+
+func poisonedListener(b *bench) {
+	b.needPoison()
+	stop, q := b.listen(0, "jobs")
+	for i, message := range poisons() {
+		b.poison(b.T, "jobs", message)
+		b.send(1, "jobs", event("job", i))
+		b.expect(q, event("job", i))
+	}
+	stop()
 }
 
 func valuesSurvive(b *bench) {

@@ -12,6 +12,7 @@ func groupPromises() []promise {
 	return []promise{
 		{name: "a group's event reaches each member on every node once", keeps: groupReaches},
 		{name: "events of one sender reach a group in order", keeps: groupInOrder, setup: Setup{Capacity: 1000}},
+		{name: "concurrent senders to a group keep each their order", keeps: concurrentGroupSenders, setup: Setup{Capacity: 1000}},
 		{name: "a channel may be in many groups", keeps: manyGroups},
 		{name: "adding twice makes one member", keeps: addTwice},
 		{name: "discarding who is no member is no error", keeps: discardTwice},
@@ -51,6 +52,35 @@ func groupInOrder(b *bench) {
 	}
 	b.expect(here, want...)
 	b.expect(there, want...)
+}
+
+func concurrentGroupSenders(b *bench) {
+	const senders, each = 6, 40
+	_, here := b.member(0, "room")
+	_, there := b.member(1, "room")
+	var sending sync.WaitGroup
+	for s := range senders {
+		sending.Go(func() {
+			for n := range each {
+				e := channellayer.Event{"type": "numbered", "sender": int64(s), "n": int64(n)}
+				if err := b.nodes[s%len(b.nodes)].GroupSend(b.Context(), "room", e); err != nil {
+					b.Errorf("GroupSend: %v", err)
+				}
+			}
+		})
+	}
+	sending.Wait()
+	for _, q := range []*channellayer.Queue{here, there} {
+		var came [senders]int64
+		for range senders * each {
+			e := b.next(q)
+			s, _ := e["sender"].(int64)
+			if e["n"] != came[s] {
+				b.Fatalf("from sender %d came event %v, want %d", s, e["n"], came[s])
+			}
+			came[s]++
+		}
+	}
 }
 
 func manyGroups(b *bench) {

@@ -37,6 +37,10 @@ type Bus struct {
 	// asked for. RunInBubble does not use it.
 	Advance func(time.Duration)
 
+	// Poison puts bytes on a channel, or in a group's way, as a peer would put a message: without being what a message
+	// should be. Where it is nil, nothing but events can come, and what is promised of poison is skipped.
+	Poison func(t *testing.T, channel string, message []byte)
+
 	// Unkept names promises that the layer's protocol cannot keep, each with the reason, with which
 	// its subtest is skipped.
 	Unkept map[string]string
@@ -101,7 +105,7 @@ func (p promise) test(t *testing.T, open Open, advance func(time.Duration)) {
 	if advance == nil {
 		advance = bus.Advance
 	}
-	p.keeps(&bench{T: t, nodes: bus.Nodes, advance: advance, setup: setup})
+	p.keeps(&bench{T: t, nodes: bus.Nodes, advance: advance, poison: bus.Poison, setup: setup})
 }
 
 // checkUnkept keeps a misspelt promise from being kept in silence.

@@ -68,6 +68,12 @@ func suite(d *pgtest.Database, adjust func(*pglayer.Config)) layertest.Open {
 		bus := layertest.Bus{Advance: advance, Unkept: map[string]string{
 			"group names of 99 characters are taken": "the column of channels_postgres has room for 89 of them",
 		}}
+		bus.Poison = func(t *testing.T, channel string, message []byte) {
+			if message == nil {
+				message = []byte{}
+			}
+			d.Exec(t, "INSERT INTO channels_postgres_message (channel, message, expire) VALUES ($1, $2, now() + interval '1 minute')", channel, message)
+		}
 		for range s.Nodes {
 			c := at(d.URL())
 			c.Capacity, c.ChannelCapacity, c.Expiry, c.GroupExpiry = s.Capacity, s.Capacities, s.Expiry, s.GroupExpiry
