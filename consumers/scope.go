@@ -73,28 +73,30 @@ type Scope struct {
 	Draining <-chan struct{}
 
 	wire   *Wire
-	values []value
+	values *value // the last one that was Set
 }
 
-// value is one thing that a middleware left in a Scope.
-type value struct{ key, value any }
+// value is one thing that a middleware left in a Scope. It never changes, so that copies of the Scope share it.
+type value struct {
+	key, value any
+	before     *value
+}
 
 // Clone returns a copy that can be completed without s's owner noticing.
 // Python: channels.middleware.BaseMiddleware copies the scope.
 func (s *Scope) Clone() *Scope {
 	c := *s
-	c.values = s.values[:len(s.values):len(s.values)]
 	return &c
 }
 
 // Set leaves something for the inner Applications, under a key of a type of the caller's own.
-func (s *Scope) Set(key, v any) { s.values = append(s.values, value{key, v}) }
+func (s *Scope) Set(key, v any) { s.values = &value{key, v, s.values} }
 
 // Value returns what was last Set under key, or nil.
 func (s *Scope) Value(key any) any {
-	for i := len(s.values) - 1; i >= 0; i-- {
-		if s.values[i].key == key {
-			return s.values[i].value
+	for v := s.values; v != nil; v = v.before {
+		if v.key == key {
+			return v.value
 		}
 	}
 	return nil
