@@ -55,7 +55,7 @@ func (c *Config) guarded(r Route, db builtin.Database, reg prometheus.Registerer
 	var app consumers.Application
 	switch r.Consumer {
 	case relayConsumer:
-		app = builtin.Relay(builtin.RelayConfig{Groups: r.Groups, Publish: r.Publish, Stamp: r.Stamp})
+		app = builtin.Relay(builtin.RelayConfig{Groups: r.Groups, Publish: r.Publish, Stamp: r.Stamp, LatestBy: r.latestBy()})
 	case bridgeConsumer:
 		app = builtin.Bridge(r.Channel, c.bridge(reg))
 	case echoConsumer:

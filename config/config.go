@@ -12,6 +12,7 @@ import (
 
 	"github.com/belleville/belleville/authmw"
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/consumers"
 	"github.com/belleville/belleville/djangocompat"
 )
 
@@ -199,6 +200,9 @@ type Route struct {
 
 	Compression        bool `toml:"compression"`
 	CompressionMinimum int  `toml:"compression_minimum"`
+
+	SlowClient    string `toml:"slow_client"`
+	SlowClientKey string `toml:"slow_client_key"`
 }
 
 // Default returns a Config with the values that keys have when they are left out.
@@ -232,4 +236,6 @@ func Default() Config {
 }
 
 // DefaultRoute returns a Route with the values that keys have when they are left out.
-func DefaultRoute() Route { return Route{Allow: authmw.Anyone.String()} }
+func DefaultRoute() Route {
+	return Route{SlowClient: consumers.CloseSlow.String(), Allow: authmw.Anyone.String()}
+}

@@ -272,8 +272,8 @@ func TestParse(t *testing.T) {
 		{"an empty variable is a setting", good, []string{"BELLEVILLE_ADMIN_LISTEN="}, func(c *config.Config) any { return c.AdminListen }, ""},
 		{"the variables of Kubernetes are none", good, []string{"BELLEVILLE_SERVICE_HOST=1", "BELLEVILLE_PORT=tcp://1", "BELLEVILLE_PORT_80_TCP_ADDR=1", "BELLEVILLE_METRICS_SERVICE_PORT_HTTP=1"}, func(c *config.Config) any { return len(c.Routes) }, 0},
 		{"other variables are others' business", good, []string{"PATH=/", "BELLEVILLEX=1"}, func(c *config.Config) any { return len(c.Routes) }, 0},
-		{"a route is open to anyone", route(`path = ""`, `consumer = "echo"`), nil, func(c *config.Config) any { return c.Routes }, []config.Route{{Consumer: "echo", Allow: "anyone"}}},
-		{"a variable changes a route", route(`path = "a"`, `consumer = "echo"`), []string{"BELLEVILLE_ROUTES_0_ALLOW=staff"}, func(c *config.Config) any { return c.Routes }, []config.Route{{Path: "a", Consumer: "echo", Allow: "staff"}}},
+		{"a route is open to anyone", route(`path = ""`, `consumer = "echo"`), nil, func(c *config.Config) any { return c.Routes }, []config.Route{{Consumer: "echo", Allow: "anyone", SlowClient: "close"}}},
+		{"a variable changes a route", route(`path = "a"`, `consumer = "echo"`), []string{"BELLEVILLE_ROUTES_0_ALLOW=staff"}, func(c *config.Config) any { return c.Routes }, []config.Route{{Path: "a", Consumer: "echo", Allow: "staff", SlowClient: "close"}}},
 		{"routes of the environment come in the order of their numbers", "", []string{
 			"BELLEVILLE_DJANGO_SECRET_KEY=k", "BELLEVILLE_DJANGO_DATABASE_URL=sqlite:///d", "BELLEVILLE_DJANGO_DEBUG=1",
 			"BELLEVILLE_ROUTES_10_PATH=10", "BELLEVILLE_ROUTES_9_PATH=9", "BELLEVILLE_ROUTES_8_PATH=8", "BELLEVILLE_ROUTES_7_PATH=7",

@@ -22,13 +22,15 @@ const (
 type Message struct {
 	Kind Kind
 	Data []byte
+	// Key names what the message tells the state of, for a route that keeps the latest of each; see KeepLatest.
+	Key string
 }
 
 // TextMessage returns s as a text message.
-func TextMessage(s string) Message { return Message{Text, []byte(s)} }
+func TextMessage(s string) Message { return Message{Kind: Text, Data: []byte(s)} }
 
 // BinaryMessage returns b, which the caller leaves alone from now on, as a binary message.
-func BinaryMessage(b []byte) Message { return Message{Binary, b} }
+func BinaryMessage(b []byte) Message { return Message{Kind: Binary, Data: b} }
 
 // JSONMessage returns v as a text message in compact JSON. encoding/json, with HTML left as it is.
 func JSONMessage(v any) (Message, error) {
@@ -36,7 +38,7 @@ func JSONMessage(v any) (Message, error) {
 	if err != nil {
 		return Message{}, fmt.Errorf("encode message: %w", err)
 	}
-	return Message{Text, b}, nil
+	return Message{Kind: Text, Data: b}, nil
 }
 
 // sendable returns the message as it may be sent: what is no UTF-8 in a text becomes U+FFFD, for a browser

@@ -27,7 +27,7 @@ func PythonJSON(v any) (Message, error) {
 	if err != nil {
 		return Message{}, fmt.Errorf("encode message: %w", err)
 	}
-	return Message{Text, appendPython(nil, value, reflect.ValueOf(v))}, nil
+	return Message{Kind: Text, Data: appendPython(nil, value, reflect.ValueOf(v))}, nil
 }
 
 // appendPython appends value, which channellayer.ValueOf made of v. From v it learns the order of keys; where

@@ -129,7 +129,9 @@ func (c *conn) Answer(r consumers.Response) error {
 		return consumers.ErrClosed
 	}
 	if r.Status == http.StatusSwitchingProtocols {
-		d := c.offer.agreed(c.wireLocked())
+		wire := c.wireLocked()
+		d := c.offer.agreed(wire)
+		c.out.policy = wire.SlowClient
 		c.deflation.Store(uint32(d))
 		c.out.push(appendAccepted(make([]byte, 0, 160), c.key, d, r))
 		c.setPhaseLocked(open)
@@ -155,12 +157,7 @@ func (c *conn) Send(m consumers.Message, frames *consumers.Frames) error {
 		c.mu.Unlock()
 		return consumers.ErrClosed
 	}
-	full := c.out.full(len(frame), &c.server.cfg)
-	if full {
-		c.shedLocked()
-	} else {
-		c.out.push(frame)
-	}
+	taken, slow := c.sendLocked(frame, m.Key)
 	tell := !c.posted
 	c.posted = true
 	c.want |= wantFlush
@@ -168,11 +165,13 @@ func (c *conn) Send(m consumers.Message, frames *consumers.Frames) error {
 	if tell {
 		c.driver.attend(c)
 	}
-	if full {
+	if slow {
 		c.server.metrics.slow.Inc()
 		return consumers.ErrClosed
 	}
-	c.server.metrics.sent(len(m.Data))
+	if taken {
+		c.server.metrics.sent(len(m.Data))
+	}
 	return nil
 }
 

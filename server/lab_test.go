@@ -10,6 +10,8 @@ import (
 
 	"github.com/belleville/belleville/consumers"
 	"github.com/gobwas/ws"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 // lab is a server without a network, for connections that a test feeds by hand.
@@ -157,3 +159,6 @@ func (r *countingReader) Read(p []byte) (int, error) {
 	r.read += n
 	return n, nil
 }
+
+// registered returns what a counter has come to.
+func registered(c prometheus.Counter) float64 { return testutil.ToFloat64(c) }

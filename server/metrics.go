@@ -21,6 +21,7 @@ type metrics struct {
 	closes      *prometheus.CounterVec
 	broken      *prometheus.CounterVec
 	slow        prometheus.Counter
+	shed        *prometheus.CounterVec
 	failures    *prometheus.CounterVec
 	dropped     *prometheus.CounterVec
 	draining    prometheus.Gauge
@@ -49,6 +50,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		slow: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "server_slow_closes_total", Help: "Connections ended because the client did not read.",
 		}),
+		shed:     vec("server_slow_drops_total", "Messages dropped because their client did not read, by policy.", "policy"),
 		failures: vec("server_consumer_failures_total", "Consumers that failed.", "kind"),
 		dropped:  vec("server_events_dropped_total", "Events that no consumer saw, by reason.", "reason"),
 		draining: gauge("server_draining", "1 while the server drains."),
@@ -56,7 +58,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	m.messagesIn, m.messagesOut = m.messages.WithLabelValues("in"), m.messages.WithLabelValues("out")
 	m.bytesIn, m.bytesOut = m.bytes.WithLabelValues("in"), m.bytes.WithLabelValues("out")
 	if reg != nil {
-		reg.MustRegister(m.connections, m.sockets, m.answers, m.refusals, m.messages, m.bytes, m.closes, m.broken, m.slow,
+		reg.MustRegister(m.connections, m.sockets, m.answers, m.refusals, m.messages, m.bytes, m.closes, m.broken, m.slow, m.shed,
 			m.failures, m.dropped, m.draining)
 	}
 	return m

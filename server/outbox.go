@@ -1,5 +1,7 @@
 package server
 
+import "github.com/belleville/belleville/consumers"
+
 // outbox is what waits for one peer: frames in their order, shared with other connections where they go to
 // many. The connection's lock guards it.
 type outbox struct {
@@ -8,6 +10,8 @@ type outbox struct {
 	begun  bool   // the answer to the handshake, which nothing may precede, was taken
 	stuck  bool   // the peer took no more when it was last written to
 	last   bool   // nothing follows: once all is written, the stream ends
+	policy consumers.SlowClient
+	keys   *[]string // those of frames, where only the latest of each counts; nil while there is none
 
 	// What waits here and in the writer together.
 	count int
@@ -30,6 +34,9 @@ func (o *outbox) full(size int, limits *Config) bool {
 // push queues a frame.
 func (o *outbox) push(frame []byte) {
 	o.frames = append(o.frames, frame)
+	if o.keys != nil {
+		*o.keys = append(*o.keys, "")
+	}
 	o.count++
 	o.bytes += len(frame)
 }
@@ -40,7 +47,7 @@ func (o *outbox) shed() {
 		o.bytes -= len(f)
 	}
 	o.count -= len(o.frames)
-	o.frames, o.pong = nil, nil
+	o.frames, o.pong, o.keys = nil, nil, nil
 }
 
 // take moves what waits to the writer.
@@ -54,6 +61,10 @@ func (o *outbox) take(w *writer) {
 		o.bytes += len(o.pong)
 		w.frames = append(w.frames, o.pong)
 		o.pong = nil
+	}
+	if o.policy != consumers.CloseSlow {
+		o.takeSome(w)
+		return
 	}
 	if w.frames == nil {
 		w.frames = o.frames

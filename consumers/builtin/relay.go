@@ -24,6 +24,9 @@ type RelayConfig struct {
 	// Stamp names the values that the server sets in what is published, each under its own name, whatever
 	// the client says: "user.username" is the key of the event, too.
 	Stamp []string
+	// LatestBy names the key of an event whose value says what the event tells the state of, for a client that is
+	// slow; see consumers.KeepLatest. "type" is that of all events. Without it each event counts.
+	LatestBy string
 }
 
 // relayApp is what all connections of a relay share.
@@ -31,6 +34,7 @@ type relayApp struct {
 	groups  []template
 	publish string
 	stamp   []value
+	latest  string
 }
 
 // Relay makes an Application that passes messages on, both ways. It panics where c is wrong; see
@@ -53,11 +57,11 @@ func Relay(c RelayConfig) consumers.Application {
 	return consumers.New(func() *relay { return &relay{app: app} },
 		consumers.OnGroup(sendAsTold),
 		consumers.On((*relay).closeAsTold),
-		consumers.OnAnyGroup(showEvent))
+		consumers.OnAnyGroup(app.showEvent))
 }
 
 func newRelay(c RelayConfig) (*relayApp, error) {
-	app := &relayApp{publish: c.Publish}
+	app := &relayApp{publish: c.Publish, latest: c.LatestBy}
 	for _, text := range c.Groups {
 		t, err := parseTemplate(text)
 		if err != nil {
@@ -178,10 +182,14 @@ func (r *relay) event(s *consumers.Scope, m consumers.Message) (channellayer.Eve
 func (r *relay) Disconnect(context.Context, *consumers.Conn, consumers.CloseCode) error { return nil }
 
 // showEvent shows an event to all members of a group.
-func showEvent(e channellayer.Event) (consumers.Message, error) {
+func (a *relayApp) showEvent(e channellayer.Event) (consumers.Message, error) {
 	shown := maps.Clone(e)
 	delete(shown, "type")
-	return consumers.Message{Kind: consumers.Text, Data: channellayer.AppendJSON(nil, shown)}, nil
+	m := consumers.Message{Kind: consumers.Text, Data: channellayer.AppendJSON(nil, shown)}
+	if what, ok := e[a.latest]; ok {
+		m.Key = e.Type() + " " + string(channellayer.AppendJSON(nil, what))
+	}
+	return m, nil
 }
 
 // webSocketSend asks for a message as it is. ASGI: the event "websocket.send".
