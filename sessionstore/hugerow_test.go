@@ -1,0 +1,88 @@
+package sessionstore_test
+
+import (
+	"errors"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/belleville/belleville/djangocompat"
+	"github.com/belleville/belleville/sessionstore"
+)
+
+// residentMemory is how much memory the process has, in bytes.
+func residentMemory(t *testing.T) int64 {
+	t.Helper()
+	debug.FreeOSMemory()
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Skip("there is no /proc/self/statm to measure with")
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(text))[1], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+// Security row T16: a row of 32 MB is not read but for its length, in one query.
+func TestHugeRowIsNotRead(t *testing.T) {
+	const half = 16_000_000
+	filler := map[string]string{
+		"SQLite":     "hex(zeroblob(" + strconv.Itoa(half) + "))",
+		"PostgreSQL": "repeat('00', " + strconv.Itoa(half) + ")",
+	}
+	onBoth(t, func(t *testing.T, b *bed) {
+		_, kind, _ := strings.Cut(t.Name(), "/")
+		b.exec(t, "INSERT INTO django_session VALUES ('hugehugehuge', "+filler[kind]+", '2999-01-01 00:00:00')")
+		reg := prometheus.NewRegistry()
+		cfg := b.config()
+		cfg.Registerer = reg
+		s := open(t, cfg)
+		b.exec(t, "INSERT INTO django_session VALUES ('largelargelarge', "+strings.Replace(filler[kind], "16000000", "1000000", 1)+", '2999-01-01 00:00:00')")
+		load(t, s, "largelargelarge") // loads what is loaded once
+		before, asked := residentMemory(t), queries(t, reg)
+		session := load(t, s, "hugehugehuge")
+		if grown := residentMemory(t) - before; grown > 4_000_000 {
+			t.Errorf("memory grows by %d bytes, want 4 MB at most", grown)
+		}
+		if session.Key() != "" || session.Len() != 0 {
+			t.Errorf("it loads as %q with %d values", session.Key(), session.Len())
+		}
+		if n := queries(t, reg) - asked; n != 1 {
+			t.Errorf("%d queries, want 1", n)
+		}
+		if _, err := s.Inspect(t.Context(), "hugehugehuge"); !errors.Is(err, djangocompat.ErrTooLarge) {
+			t.Errorf("Inspect = %v, want ErrTooLarge", err)
+		}
+	})
+}
+
+func TestInspect(t *testing.T) {
+	onBoth(t, func(t *testing.T, b *bed) {
+		b.addUser(t, 1, "alice", cheap("wonderland"), true)
+		s := open(t, b.config())
+		key := logIn(t, s, 1).Key()
+		i, err := s.Inspect(t.Context(), key)
+		if err != nil || i.User.Username != "alice" || i.Reason != sessionstore.LoggedIn || i.Session.Key() != key || i.Expires.IsZero() {
+			t.Errorf("Inspect = %+v, %v", i, err)
+		}
+		b.exec(t, "UPDATE django_session SET session_data = 'a:b:c'")
+		if _, err := s.Inspect(t.Context(), key); !errors.Is(err, djangocompat.ErrBadSignature) {
+			t.Errorf("a changed one: %v, want ErrBadSignature", err)
+		}
+		b.exec(t, "UPDATE django_session SET expire_date = '2001-01-01 00:00:00'")
+		if _, err := s.Inspect(t.Context(), key); !errors.Is(err, sessionstore.ErrSessionExpired) {
+			t.Errorf("an expired one: %v, want ErrSessionExpired", err)
+		}
+		for _, key := range []string{"", "short", "anotherkeyofnobody", strings.Repeat("x", 100), "a\x00bbbbbbbbb"} {
+			if _, err := s.Inspect(t.Context(), key); !errors.Is(err, sessionstore.ErrNoSession) {
+				t.Errorf("%q: %v, want ErrNoSession", key, err)
+			}
+		}
+	})
+}
