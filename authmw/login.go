@@ -33,6 +33,9 @@ var ErrNoLogin = errors.New("authmw: the store cannot log anybody in")
 // under which there is nothing any more, until it has fetched what [Handover.Path] returns; an HTTP response
 // carries the new one. The CSRF token remains: call RotateCSRF where a page has one.
 //
+// Where open connections follow their sessions, those of the old key end: also the one that Login was called on,
+// if somebody was logged in there before.
+//
 // Python: channels.auth.login.
 func Login(ctx context.Context, s *consumers.Scope, user *djangocompat.User) error {
 	r, err := recogniserOf(s)
