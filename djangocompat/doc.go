@@ -12,6 +12,8 @@
 //	list                       []any
 //	dict                       map[string]any
 //
+// In a session that is a pickle the values are those of package pickle.
+//
 // A str that holds half a surrogate pair has that half in the Go string as the three bytes that UTF-8
 // would have for it; such a string is not valid UTF-8, and is written back as it was.
 //
