@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/pglayer"
 	"github.com/belleville/belleville/channellayer/redislayer"
 )
 
@@ -19,18 +22,30 @@ func (l ChannelLayer) Shared() error {
 	return nil
 }
 
+// A LayerInspector looks into a layer and changes nothing. It is closed by whoever made it.
+type LayerInspector interface {
+	Groups(ctx context.Context) ([]channellayer.GroupReport, error)
+	Inboxes(ctx context.Context) ([]channellayer.InboxReport, error)
+	Leaks(ctx context.Context, patience time.Duration) ([]channellayer.LeakReport, error)
+	Close()
+}
+
 // InspectLayer returns what looks into the configured layer.
-func (c *Config) InspectLayer(ctx context.Context) (*redislayer.Inspector, error) {
+func (c *Config) InspectLayer(ctx context.Context) (LayerInspector, error) {
 	d := c.ChannelLayers.Default
-	if err := d.Shared(); err != nil {
-		return nil, err
+	switch d.Backend {
+	case inMemoryBackend:
+		return nil, ErrOneProcess
+	case postgresBackend:
+		return pglayer.NewInspector(ctx, pglayer.Config{
+			Database: c.LayerDatabase(), Prefix: d.Prefix, GroupExpiry: time.Duration(d.GroupExpiry), Expiry: time.Duration(d.Expiry),
+		})
+	case redisBackend:
+		redis, err := d.redis()
+		if err != nil {
+			return nil, err
+		}
+		return redislayer.NewInspector(ctx, redis)
 	}
-	if d.Backend != redisBackend {
-		return nil, fmt.Errorf("channel_layers.default: looking into %s is not supported, only into %s; tail and canary work on any", quote(d.Backend), quote(redisBackend))
-	}
-	redis, err := d.redis()
-	if err != nil {
-		return nil, err
-	}
-	return redislayer.NewInspector(ctx, redis)
+	return nil, fmt.Errorf("channel_layers.default: nothing can be seen in %s, which keeps nothing; tail and canary work on it", quote(d.Backend))
 }

@@ -55,8 +55,7 @@ type Layer struct {
 	running     sync.WaitGroup
 
 	clock    clock
-	opened   atomic.Uint64 // how many channels there ever were
-	numbers  atomic.Int64  // of notifications without a row
+	numbers  atomic.Int64 // of notifications without a row
 	closing  atomic.Bool
 	warnings warnings
 }
@@ -178,7 +177,7 @@ func (l *Layer) NewChannel(ctx context.Context, r channellayer.Receiver) (string
 	if err := l.usable(ctx); err != nil {
 		return "", err
 	}
-	name := l.names.channel(l.opened.Add(1))
+	name := l.names.channel()
 	if err := l.memberships.open(name, l.capacities.Of(name), r); err != nil {
 		return "", err
 	}

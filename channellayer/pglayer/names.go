@@ -3,9 +3,9 @@ package pglayer
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"strconv"
 	"strings"
 
 	"github.com/belleville/belleville/channellayer"
@@ -38,8 +38,12 @@ func newNodeNames(nodeName string) nodeNames {
 	return nodeNames{id: id, prefix: nodePrefix + id + "!"}
 }
 
-// channel returns the name of the channel with a number.
-func (n nodeNames) channel(number uint64) string { return n.prefix + strconv.FormatUint(number, 16) }
+// channel returns the name of a new channel. Nobody guesses it, however many others of this process he knows.
+func (n nodeNames) channel() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	return n.prefix + base64.RawURLEncoding.EncodeToString(b[:])
+}
 
 // representative returns the name of the channel that stands for the whole node in a group.
 func (n nodeNames) representative(group string) string { return n.prefix + n.suffix(group) }

@@ -51,28 +51,16 @@ func (i *Inspector) Close() {
 	}
 }
 
-// A GroupReport is a group as Redis has it.
-type GroupReport struct {
-	Group string `json:"group"`
-	Host  int    `json:"host"` // the number of the host in the configuration, from 0
-	// Members are channels, of which a Belleville has one for all its connections.
-	Members int `json:"members"`
-	// Expired are those of them that were added longer ago than the group expiry, and get nothing more.
-	Expired int `json:"expired"`
-	// Processes is how many processes have a member.
-	Processes int `json:"processes"`
-}
-
 // Groups returns the groups that have members, by name.
-func (i *Inspector) Groups(ctx context.Context) ([]GroupReport, error) {
-	var reports []GroupReport
+func (i *Inspector) Groups(ctx context.Context) ([]channellayer.GroupReport, error) {
+	var reports []channellayer.GroupReport
 	err := i.eachKey(ctx, i.keys.groups(), func(c *client, key string) error {
 		group := strings.TrimPrefix(key, i.keys.groups())
 		members, err := i.members(ctx, c, group)
 		if err != nil || len(members) == 0 {
 			return err
 		}
-		r := GroupReport{Group: group, Host: c.index, Members: len(members)}
+		r := channellayer.GroupReport{Group: group, Host: c.index, Members: len(members)}
 		processes := make(map[string]bool)
 		for _, m := range members {
 			processes[processOf(m.channel)] = true
@@ -84,7 +72,7 @@ func (i *Inspector) Groups(ctx context.Context) ([]GroupReport, error) {
 		reports = append(reports, r)
 		return nil
 	})
-	slices.SortFunc(reports, func(a, b GroupReport) int { return strings.Compare(a.Group, b.Group) })
+	slices.SortFunc(reports, func(a, b channellayer.GroupReport) int { return strings.Compare(a.Group, b.Group) })
 	return reports, err
 }
 
@@ -129,102 +117,82 @@ func (i *Inspector) members(ctx context.Context, c *client, group string) ([]gro
 	return members, nil
 }
 
-// An InboxReport is a key in which messages wait.
-type InboxReport struct {
-	// Inbox is the channel, or what the channels of a process have in common, up to "!".
-	Inbox string `json:"inbox"`
-	Host  int    `json:"host"`
-	// Messages is how many wait. Senders drop what exceeds the capacity.
-	Messages int `json:"messages"`
-	// Age is how long the oldest has waited by its sender's clock, in seconds.
-	Age float64 `json:"age"`
-	// Inflight says that a process has taken them and not finished with them. One that died leaves them for ever.
-	Inflight bool `json:"inflight"`
-
-	oldest string
+// Inboxes returns where messages wait, the fullest first. An inbox that is empty does not exist.
+func (i *Inspector) Inboxes(ctx context.Context) ([]channellayer.InboxReport, error) {
+	reports, _, err := i.inboxes(ctx)
+	return reports, err
 }
 
-// Inboxes returns where messages wait, the fullest first. An inbox that is empty does not exist.
-func (i *Inspector) Inboxes(ctx context.Context) ([]InboxReport, error) {
-	var reports []InboxReport
-	err := i.eachKey(ctx, i.config.Prefix, func(c *client, key string) error {
+// inboxes returns where messages wait, the fullest first, and the oldest message of each.
+func (i *Inspector) inboxes(ctx context.Context) (reports []channellayer.InboxReport, oldest map[string]string, err error) {
+	oldest = make(map[string]string)
+	err = i.eachKey(ctx, i.config.Prefix, func(c *client, key string) error {
 		if strings.HasPrefix(key, i.config.Prefix+":") && !strings.HasPrefix(key, i.keys.mails()) {
 			return nil // a group, or what Bellevilles note
 		}
-		r, err := i.inbox(ctx, c, key)
+		r, first, err := i.inbox(ctx, c, key)
 		if r.Messages > 0 {
 			reports = append(reports, r)
 		}
+		if r.Messages > 0 && !r.Inflight {
+			oldest[r.Inbox] = first
+		}
 		return err
 	})
-	slices.SortFunc(reports, func(a, b InboxReport) int {
+	slices.SortFunc(reports, func(a, b channellayer.InboxReport) int {
 		if a.Messages != b.Messages {
 			return b.Messages - a.Messages
 		}
 		return strings.Compare(a.Inbox, b.Inbox)
 	})
-	return reports, err
+	return reports, oldest, err
 }
 
 // inbox reports on a key.
-func (i *Inspector) inbox(ctx context.Context, c *client, key string) (InboxReport, error) {
+func (i *Inspector) inbox(ctx context.Context, c *client, key string) (r channellayer.InboxReport, oldest string, err error) {
 	name, inflight := strings.CutSuffix(strings.TrimPrefix(strings.TrimPrefix(key, i.keys.mails()), i.config.Prefix), "$inflight")
-	r := InboxReport{Inbox: name, Host: c.index, Inflight: inflight}
+	r = channellayer.InboxReport{Inbox: name, Host: c.index, Inflight: inflight}
 	now, err := i.now(ctx, c)
 	if err != nil {
-		return r, err
+		return r, "", err
 	}
 	answer, err := c.do(ctx, func(ctx context.Context, redis rueidis.Client) rueidis.RedisResult {
 		return redis.Do(ctx, redis.B().Zcard().Key(key).Build())
 	})
 	if isWrongType(err) {
-		return r, nil // somebody else's key
+		return r, "", nil // somebody else's key
 	}
 	if err != nil {
-		return r, err
+		return r, "", err
 	}
 	n, err := answer.AsInt64()
 	if err != nil || n == 0 {
-		return r, nil
+		return r, "", nil
 	}
 	answer, err = c.do(ctx, func(ctx context.Context, redis rueidis.Client) rueidis.RedisResult {
 		return redis.Do(ctx, redis.B().Arbitrary("ZRANGE").Keys(key).Args("0", "0", "WITHSCORES").Build())
 	})
 	if err != nil {
-		return r, err
+		return r, "", err
 	}
 	if first, err := answer.ToArray(); err == nil && len(first) == 2 {
 		r.Messages = int(n)
-		r.oldest, _ = first[0].ToString()
+		oldest, _ = first[0].ToString()
 		r.Age = max(0, now-float(first[1]))
 	}
-	return r, nil
+	return r, oldest, nil
 }
-
-// A LeakReport is a member of groups whose inbox nobody reads: what is sent to it is lost, and costs each sender a write.
-type LeakReport struct {
-	Process string   `json:"process"` // what its channels' names begin with
-	Groups  []string `json:"groups"`
-	Members int      `json:"members"`
-	Reason  string   `json:"reason"`
-}
-
-// The reasons of a LeakReport.
-const (
-	leakDeadNode = "a Belleville that has ended"
-	leakUnread   = "nobody takes what waits in its inbox"
-)
 
 // Leaks returns the processes that are in groups and do not read. Of a Belleville Redis knows whether it lives. A
 // process of Django's is found only while something waits in its inbox: it has not read if the oldest message is the
 // same after patience, which should be longer than the five seconds for which Django's receivers wait.
-func (i *Inspector) Leaks(ctx context.Context, patience time.Duration) ([]LeakReport, error) {
-	before, err := i.unread(ctx)
+func (i *Inspector) Leaks(ctx context.Context, patience time.Duration) ([]channellayer.LeakReport, error) {
+	_, before, err := i.inboxes(ctx)
 	if err != nil {
 		return nil, err
 	}
 	pause(ctx, patience)
-	after, err := i.unread(ctx)
+	_, after, err := i.inboxes(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -232,7 +200,7 @@ func (i *Inspector) Leaks(ctx context.Context, patience time.Duration) ([]LeakRe
 	if err != nil {
 		return nil, err
 	}
-	leaks := make(map[string]*LeakReport)
+	leaks := make(map[string]*channellayer.LeakReport)
 	err = i.eachKey(ctx, i.keys.groups(), func(c *client, key string) error {
 		group := strings.TrimPrefix(key, i.keys.groups())
 		members, err := i.members(ctx, c, group)
@@ -240,16 +208,16 @@ func (i *Inspector) Leaks(ctx context.Context, patience time.Duration) ([]LeakRe
 			process := processOf(m.channel)
 			reason := ""
 			if id, ours := nodeOf(m.channel); ours && !nodes[id] {
-				reason = leakDeadNode
+				reason = channellayer.LeakDeadNode
 			} else if oldest, waits := after[process]; !ours && waits && before[process] == oldest {
-				reason = leakUnread
+				reason = channellayer.LeakUnread
 			}
 			if reason == "" {
 				continue
 			}
 			l := leaks[process]
 			if l == nil {
-				l = &LeakReport{Process: process, Reason: reason}
+				l = &channellayer.LeakReport{Process: process, Reason: reason}
 				leaks[process] = l
 			}
 			l.Members++
@@ -259,25 +227,13 @@ func (i *Inspector) Leaks(ctx context.Context, patience time.Duration) ([]LeakRe
 		}
 		return err
 	})
-	var reports []LeakReport
+	var reports []channellayer.LeakReport
 	for _, l := range leaks {
 		slices.Sort(l.Groups)
 		reports = append(reports, *l)
 	}
-	slices.SortFunc(reports, func(a, b LeakReport) int { return strings.Compare(a.Process, b.Process) })
+	slices.SortFunc(reports, func(a, b channellayer.LeakReport) int { return strings.Compare(a.Process, b.Process) })
 	return reports, err
-}
-
-// unread returns the oldest message of each inbox.
-func (i *Inspector) unread(ctx context.Context) (map[string]string, error) {
-	inboxes, err := i.Inboxes(ctx)
-	oldest := make(map[string]string, len(inboxes))
-	for _, r := range inboxes {
-		if !r.Inflight {
-			oldest[r.Inbox] = r.oldest
-		}
-	}
-	return oldest, err
 }
 
 // nodes returns the Bellevilles that live.

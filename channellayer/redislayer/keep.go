@@ -16,10 +16,11 @@ func (s *shard) keep(ctx context.Context) error {
 	config := s.layer.config
 	interval := min(config.Heartbeat, config.GroupExpiry/6)
 	renewed := time.Now()
-	ticks := time.NewTicker(interval)
+	ticks := time.NewTicker(interval / 2)
 	defer ticks.Stop()
-	for {
-		if s.sendCanaries(ctx) {
+	for half := 0; ; half++ {
+		whole := half%2 == 0 // the other halves are for canaries that did not come back
+		if (whole || s.canaries.waiting()) && s.sendCanaries(ctx) {
 			return errDeaf
 		}
 		select {
@@ -28,6 +29,9 @@ func (s *shard) keep(ctx context.Context) error {
 			return errForgot
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		}
+		if whole {
+			continue
 		}
 		dead, err := s.beat(ctx)
 		switch {

@@ -165,6 +165,18 @@ func (c *canaries) send() (numbers []int64, missed int, deaf bool) {
 	return numbers, missed, deaf
 }
 
+// waiting reports whether one has not come back.
+func (c *canaries) waiting() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, lane := range c.lanes {
+		if !lane.sent.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
 // back takes note of one that came back. It returns how long that took, and whether all lanes work; ok is false for one
 // that is late or of another session.
 func (c *canaries) back(i int, number any) (lag time.Duration, all, ok bool) {

@@ -18,6 +18,9 @@ func TestCanaries(t *testing.T) {
 		if len(numbers) != 2 || missed != 0 || deaf {
 			t.Fatalf("send = %v, %d missed, deaf %v, want the first two", numbers, missed, deaf)
 		}
+		if !c.waiting() {
+			t.Error("waiting = false with two on their way")
+		}
 		<-time.After(time.Second)
 		if lag, all, ok := c.back(0, numbers[0]); lag != time.Second || all || !ok {
 			t.Errorf("back(0) = %v, %v, %v, want a lag of a second in one of two lanes", lag, all, ok)
@@ -27,6 +30,9 @@ func TestCanaries(t *testing.T) {
 		}
 		if _, all, ok := c.back(1, numbers[1]); !all || !ok {
 			t.Errorf("back(1) = %v, %v, want all lanes", all, ok)
+		}
+		if c.waiting() {
+			t.Error("waiting = true when all are back")
 		}
 		c.send()
 		if _, missed, deaf = c.send(); missed != 2 || deaf {

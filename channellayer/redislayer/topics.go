@@ -140,10 +140,10 @@ func (h *topics) publishOver(ctx context.Context, way rueidis.Client, topic, mes
 
 // keep sends canaries until something breaks, and returns what.
 func (h *topics) keep(ctx context.Context, broken <-chan error) error {
-	ticks := time.NewTicker(h.layer.config.Heartbeat)
+	ticks := time.NewTicker(h.layer.config.Heartbeat / 2)
 	defer ticks.Stop()
-	for {
-		if h.sendCanary(ctx) {
+	for half := 0; ; half++ {
+		if (half%2 == 0 || h.canaries.waiting()) && h.sendCanary(ctx) { // one that did not come back is followed at once
 			return errDeaf
 		}
 		select {

@@ -9,7 +9,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/belleville/belleville/channellayer/redislayer"
+	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/config"
 )
 
 // layerCommands look into the channel layer.
@@ -23,7 +24,7 @@ type layerCommands struct {
 
 // Help is shown by --help.
 func (*layerCommands) Help() string {
-	return `These need no Belleville that runs: they look at the layer of the configuration, also where a site is still served by Daphne. All but tail and canary only read, and they work on RedisChannelLayer.
+	return `These need no Belleville that runs: they look at the layer of the configuration, also where a site is still served by Daphne. All but tail and canary only read; RedisPubSubChannelLayer keeps nothing that could be read.
 
 Example:
 
@@ -44,7 +45,7 @@ type layerFlags struct {
 
 // inspect prints what is found in the layer, as JSON or as a table.
 func inspect[T any](
-	ctx context.Context, p *program, flags layerFlags, head string, find func(*redislayer.Inspector) ([]T, error), row func(T) string,
+	ctx context.Context, p *program, flags layerFlags, head string, find func(config.LayerInspector) ([]T, error), row func(T) string,
 ) error {
 	cfg, err := flags.load(p)
 	if err != nil {
@@ -101,8 +102,8 @@ Example:
 // Run implements the command.
 func (c *layerGroups) Run(ctx context.Context, p *program) error {
 	return inspect(ctx, p, c.layerFlags, "GROUP\tHOST\tMEMBERS\tEXPIRED\tPROCESSES",
-		func(i *redislayer.Inspector) ([]redislayer.GroupReport, error) { return i.Groups(ctx) },
-		func(r redislayer.GroupReport) string {
+		func(i config.LayerInspector) ([]channellayer.GroupReport, error) { return i.Groups(ctx) },
+		func(r channellayer.GroupReport) string {
 			return fmt.Sprintf("%s\t%d\t%d\t%d\t%d", printable(r.Group), r.Host, r.Members, r.Expired, r.Processes)
 		})
 }
@@ -124,8 +125,8 @@ Example:
 // Run implements the command.
 func (c *layerInboxes) Run(ctx context.Context, p *program) error {
 	return inspect(ctx, p, c.layerFlags, "INBOX\tHOST\tMESSAGES\tOLDEST\tSTATE",
-		func(i *redislayer.Inspector) ([]redislayer.InboxReport, error) { return i.Inboxes(ctx) },
-		func(r redislayer.InboxReport) string {
+		func(i config.LayerInspector) ([]channellayer.InboxReport, error) { return i.Inboxes(ctx) },
+		func(r channellayer.InboxReport) string {
 			state := "waiting"
 			if r.Inflight {
 				state = "in hand"
@@ -142,7 +143,7 @@ type layerLeaks struct {
 
 // Help is shown by --help.
 func (*layerLeaks) Help() string {
-	return `Such a member costs each sender a write, and what is sent to it is lost. A Belleville that has ended is known to have; others sweep up after it. A process of Django's or Daphne's is found only while something waits in its inbox: send to the group and look again. Its memberships end after group_expiry.
+	return `Such a member costs each sender a write, and what is sent to it is lost. A Belleville that has ended is known to have; others sweep up after it. A process of Django's or Daphne's is found only while something waits in its inbox: send to the group and look again. Its memberships end after group_expiry. In Postgres every process that listens holds a lock, so there all are found at once.
 
 Example:
 
@@ -152,8 +153,8 @@ Example:
 // Run implements the command.
 func (c *layerLeaks) Run(ctx context.Context, p *program) error {
 	return inspect(ctx, p, c.layerFlags, "PROCESS\tMEMBERS\tGROUPS\tREASON",
-		func(i *redislayer.Inspector) ([]redislayer.LeakReport, error) { return i.Leaks(ctx, c.Patience) },
-		func(r redislayer.LeakReport) string {
+		func(i config.LayerInspector) ([]channellayer.LeakReport, error) { return i.Leaks(ctx, c.Patience) },
+		func(r channellayer.LeakReport) string {
 			return fmt.Sprintf("%s\t%d\t%s\t%s", printable(r.Process), r.Members, someOf(r.Groups), r.Reason)
 		})
 }
