@@ -82,6 +82,8 @@ type Django struct {
 	SessionCookieSameSite       string  `toml:"session_cookie_samesite"`
 	SessionExpireAtBrowserClose bool    `toml:"session_expire_at_browser_close"`
 	SessionSaveEveryRequest     bool    `toml:"session_save_every_request"`
+	// FlushStale deletes sessions of an old password or key, as Channels does.
+	FlushStale bool `toml:"flush_stale"`
 	// RefuseLegacy refuses what Django 4.0 and later refuse: SHA-1, and sessions of Django before 3.1.
 	RefuseLegacy bool   `toml:"refuse_legacy"`
 	UseTZ        bool   `toml:"use_tz"`
@@ -169,6 +171,12 @@ type Limits struct {
 	HandshakeTimeout         time.Duration `toml:"handshake_timeout"`
 	MaxConnections           int           `toml:"max_connections"`
 	MaxConnectionsPerAddress int           `toml:"max_connections_per_address"`
+	MaxUnknownKeys           int           `toml:"max_unknown_keys"`
+	MaxConnectionsPerUser    int           `toml:"max_connections_per_user"`
+	HandshakeRate            int           `toml:"handshake_rate"`
+	HandshakeBurst           int           `toml:"handshake_burst"`
+	MessageRate              int           `toml:"message_rate"`
+	MessageBurst             int           `toml:"message_burst"`
 	QueueBytes               int           `toml:"queue_bytes"`
 	QueueFrames              int           `toml:"queue_frames"`
 	WriteTimeout             time.Duration `toml:"write_timeout"`

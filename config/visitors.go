@@ -24,6 +24,8 @@ func (c *Config) Visitors(reg prometheus.Registerer) authmw.Config {
 			ExpireAtBrowserClose: d.SessionExpireAtBrowserClose,
 		},
 		SaveEveryRequest: d.SessionSaveEveryRequest,
+		FlushStale:       d.FlushStale,
+		MaxUnknownKeys:   c.Limits.MaxUnknownKeys,
 		Registerer:       reg,
 	}
 	if !d.UseTZ {
