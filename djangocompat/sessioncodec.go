@@ -31,7 +31,8 @@ type SessionCodec struct {
 	AcceptSHA1 bool
 	// RefuseLegacy refuses the form of Django before 3.1, as Django 4.0 and later do.
 	RefuseLegacy bool
-	// WriteLegacy writes that form, which is the only one that Django before 3.1 reads.
+	// WriteLegacy writes that form, which is the only one that Django before 3.1 reads; a cookie it signs with
+	// SHA-1.
 	WriteLegacy bool
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
@@ -161,6 +162,22 @@ func (c SessionCodec) Encode(d SessionData) (string, error) {
 		return "", err
 	}
 	return c.EncodeBytes(data)
+}
+
+// EncodeCookie returns d as the cookie that DecodeMaxAge reads. Python: signing.dumps in signed_cookies.
+func (c SessionCodec) EncodeCookie(d SessionData) (string, error) {
+	if c.Keys.IsZero() {
+		return "", ErrNoKey
+	}
+	data, err := c.Serializer.dump(d)
+	if err != nil {
+		return "", err
+	}
+	s := c.signer()
+	if c.WriteLegacy {
+		s.signer.purpose.algorithm = SHA1
+	}
+	return s.SignBytes(data, Compress), nil
 }
 
 // EncodeBytes returns what Encode would, for data that another serializer has made.

@@ -1,10 +1,12 @@
 package djangocompat_test
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/belleville/belleville/djangocompat"
 	"github.com/belleville/belleville/pickle"
@@ -119,5 +121,30 @@ func TestSignsWithSHA1(t *testing.T) {
 		if got := djangocompat.SignsWithSHA1(django); got != want {
 			t.Errorf("SignsWithSHA1(%q) = %v", django, got)
 		}
+	}
+}
+
+func TestCookieOfDjangoBefore31(t *testing.T) {
+	codec := djangocompat.SessionCodec{Keys: djangocompat.NewKeys("k"), Salt: "django.contrib.sessions.backends.signed_cookies", WriteLegacy: true, AcceptSHA1: true}
+	text, err := codec.EncodeCookie(parse(t, `{"a":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := codec.DecodeMaxAge(text, time.Minute); err != nil || d.Len() != 1 {
+		t.Errorf("DecodeMaxAge = %s, %v", d.JSON(), err)
+	}
+	codec.AcceptSHA1 = false
+	if d, err := codec.DecodeMaxAge(text, time.Minute); !errors.Is(err, djangocompat.ErrBadSignature) {
+		t.Errorf("DecodeMaxAge without SHA-1 = %s, %v, want ErrBadSignature", d.JSON(), err)
+	}
+	codec.WriteLegacy = false
+	if text, err = codec.EncodeCookie(parse(t, `{"a":1}`)); err != nil {
+		t.Fatal(err)
+	}
+	if d, err := codec.DecodeMaxAge(text, time.Minute); err != nil || d.Len() != 1 {
+		t.Errorf("DecodeMaxAge = %s, %v", d.JSON(), err)
+	}
+	if text, err := (djangocompat.SessionCodec{}).EncodeCookie(djangocompat.SessionData{}); err == nil {
+		t.Errorf("EncodeCookie without a key = %q", text)
 	}
 }

@@ -24,6 +24,9 @@ func newCachedDBEngine(s *Store) cachedDBEngine {
 func (e cachedDBEngine) load(ctx context.Context, key string) (djangocompat.SessionData, loadResult, error) {
 	data, result, err := e.cache.load(ctx, key)
 	if result == loadFound || result == loadImplausible {
+		if converted, err := e.s.cfg.SessionSerializer.Convert(data); err == nil { // as the table would have it
+			data = converted
+		}
 		return data, result, err
 	}
 	missing := result == loadUnknown

@@ -20,7 +20,7 @@ func (e cookieEngine) load(_ context.Context, key string) (djangocompat.SessionD
 }
 
 func (e cookieEngine) save(_ context.Context, session *djangocompat.Session, _ djangocompat.SaveMode) (string, error) {
-	return e.s.codec.Encode(session.Data())
+	return e.s.codec.EncodeCookie(session.Data())
 }
 
 func (e cookieEngine) replace(ctx context.Context, _ string, session *djangocompat.Session) (string, error) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -201,6 +202,7 @@ func (b vectorBed) checkDelete(t *testing.T, v storedVector, store *sessionstore
 // exactly reads JSON without loss.
 func exactly(t *testing.T, text []byte) any {
 	t.Helper()
+	text = longInt.ReplaceAll(text, []byte("$1"))
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	var v any
@@ -209,6 +211,8 @@ func exactly(t *testing.T, text []byte) any {
 	}
 	return v
 }
+
+var longInt = regexp.MustCompile(`\{"\$type": ?"int", ?"value": ?"(-?[0-9]+)"\}`)
 
 func orText(text, otherwise string) string {
 	if text == "" {

@@ -53,6 +53,8 @@ func (s *Store) whyNot(ctx context.Context, key string, result loadResult) error
 	switch result {
 	case loadImplausible:
 		return fmt.Errorf("%w: it has none of the lengths of a session key", ErrNoSession)
+	case loadExpired:
+		return ErrSessionExpired
 	case loadBadSignature:
 		return djangocompat.ErrBadSignature
 	case loadTooLarge:
@@ -89,6 +91,26 @@ func (e dbEngine) expires(ctx context.Context, key string) (time.Time, error) {
 	at := timeValue{location: t.location}
 	err = e.s.db.query(ctx, t.sessionEnd(key), func(scan func(...any) error) error { return scan(&at) })
 	return at.Time, e.s.noted(err)
+}
+
+// expires implements dating.
+func (e cachedDBEngine) expires(ctx context.Context, key string) (time.Time, error) {
+	return e.table.expires(ctx, key)
+}
+
+// expires implements dating.
+func (e fileEngine) expires(_ context.Context, key string) (time.Time, error) {
+	content, written, err := e.read(key)
+	if err != nil {
+		return time.Time{}, err
+	}
+	data, err := e.decode(content)
+	if err != nil {
+		return time.Time{}, err
+	}
+	since := e.s.expiry
+	since.Now = func() time.Time { return written }
+	return djangocompat.NewSession(key, data, nil).ExpiryDate(since), nil
 }
 
 // sessionEnd reads when the session under key ends.
