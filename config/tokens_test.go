@@ -156,3 +156,15 @@ kind = "ticket"
 		t.Errorf("fields are %q, want email alone: id is the primary key", got.UserFields)
 	}
 }
+
+func TestATokenInTheQueryIsWarnedOf(t *testing.T) {
+	for kind, want := range map[string]bool{"signed": true, "ticket": false} {
+		c, err := config.Parse([]byte(tokens(`kind = "`+kind+`"`, `from = ["query"]`, `query = "t"`)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(strings.Join(c.Warnings(), "\n"), "tokens: "); got != want {
+			t.Errorf("%s: warned is %v, want %v", kind, got, want)
+		}
+	}
+}

@@ -30,6 +30,8 @@ func (c *Config) Warnings() []string {
 		warn("django.database_url: there is no file "+quote(path)+" yet; a relative path starts at the folder that this program was started in",
 			errors.Is(err, fs.ErrNotExist))
 	}
+	warn("tokens: one that is no ticket comes in the query, which proxies and browsers write into their logs",
+		slices.ContainsFunc(c.Tokens, func(t Token) bool { return t.Kind != ticketKind && slices.Contains(t.From, "query") }))
 	warn("admin_listen: other machines reach it, and it asks nobody who he is", c.AdminListen != "" && !loopback(c.AdminListen))
 	warn("debug_listen: other machines reach it, and a profile holds secrets", c.DebugListen != "" && !loopback(c.DebugListen))
 	return lines

@@ -36,7 +36,7 @@ type TokenTables struct {
 	UserFields []string
 }
 
-// names are what has to be a name of a table or column, by the setting.
+// check refuses what is no name of a table or column.
 func (c TokenTables) check() error {
 	for _, name := range c.AuthTokens {
 		if err := checkName("token table", name); err != nil {

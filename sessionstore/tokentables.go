@@ -3,6 +3,7 @@ package sessionstore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/belleville/belleville/djangocompat"
@@ -91,9 +92,7 @@ func byPart[K, P comparable, V any](keys []K, part func(K) P, fetch func(P, []K)
 		if err != nil {
 			return nil, err
 		}
-		for k, v := range values {
-			found[k] = v
-		}
+		maps.Copy(found, values)
 	}
 	return found, nil
 }
