@@ -31,7 +31,8 @@ type client struct {
 	id       int64
 	conn     net.Conn
 	out      *output
-	commands chan command // closed by who reads
+	commands chan command  // closed by who reads
+	settled  chan struct{} // gets something for each command that settles
 	gone     context.Context
 	leave    context.CancelFunc
 
@@ -44,6 +45,7 @@ type client struct {
 
 	mu      sync.Mutex // guards the fields below
 	known   bool       // whether the client has given the password, or needs none
+	limit   time.Time  // when it must have, if it must
 	waiting *waiter    // what BZPOPMIN waits for
 }
 
@@ -58,7 +60,7 @@ func (d *deadlined) Read(b []byte) (int, error) {
 	limit := time.Time{}
 	switch {
 	case !d.isKnown():
-		limit = time.Now().Add(strangerTime)
+		limit = d.patience()
 	case d.begun:
 		limit = time.Now().Add(commandTime)
 	}
@@ -82,26 +84,49 @@ func (c *client) readAll() {
 	source := &deadlined{client: c}
 	r := &reader{in: bufio.NewReaderSize(source, 4<<10), buffers: &c.broker.buffers}
 	for {
-		if r.bounds = c.broker.config.bounds(); !c.isKnown() {
-			r.bounds = bounds{strangerArguments, strangerBytes, strangerBytes}
-		}
 		source.begun = false
 		if _, err := r.in.Peek(1); err != nil {
 			return
 		}
 		source.begun = true
+		stranger := !c.isKnown()
+		if r.bounds = c.broker.config.bounds(); stranger {
+			r.bounds = bounds{strangerArguments, strangerBytes, strangerBytes}
+		}
 		cmd, err := r.read()
 		if err != nil {
 			c.refuse(err)
 			return
 		}
-		select {
-		case c.commands <- cmd:
-		case <-c.gone.Done():
+		cmd.settles = stranger
+		if !c.hand(cmd) {
 			c.broker.buffers.add(-cmd.bytes)
 			return
 		}
+		if stranger {
+			<-c.settled // it may be the password, after which more is allowed
+		}
 	}
+}
+
+// hand hands a command to who runs them. It reports false where the client must go: it sends more and more while it
+// waits in a blocking pop, so that nobody would see its end.
+func (c *client) hand(cmd command) bool {
+	select {
+	case c.commands <- cmd:
+		return true
+	default:
+	}
+	late := time.NewTimer(commandTime)
+	defer late.Stop()
+	select {
+	case c.commands <- cmd:
+		return true
+	case <-late.C:
+		c.broker.metrics.refused.WithLabelValues("protocol").Inc()
+	case <-c.gone.Done():
+	}
+	return false
 }
 
 // refuse tells the client what was wrong with what it sent, unless the connection has ended.
@@ -111,24 +136,25 @@ func (c *client) refuse(err error) {
 		return
 	}
 	c.broker.metrics.refused.WithLabelValues("protocol").Inc()
-	c.out.push(appendError(nil, "ERR "+err.Error()))
+	c.out.push(appendError(nil, "ERR Protocol error: "+err.Error()))
 }
 
 // runAll runs commands one after the other.
 func (c *client) runAll() {
 	ended := false
 	for cmd := range c.commands {
-		if ended {
-			c.broker.buffers.add(-cmd.bytes)
-			continue
+		kept := false
+		if !ended {
+			kept, ended = c.run(cmd)
 		}
-		kept, end := c.run(cmd)
 		if !kept {
 			c.broker.buffers.add(-cmd.bytes)
 		}
-		if end {
-			ended = true
+		if ended {
 			c.out.end()
+		}
+		if cmd.settles {
+			c.settled <- struct{}{}
 		}
 	}
 	c.forgetQueue()
@@ -177,6 +203,13 @@ func (c *client) isKnown() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.known
+}
+
+// patience returns until when the client must have given the password.
+func (c *client) patience() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.limit
 }
 
 func (c *client) isSubscriber() bool { return len(c.topics)+len(c.patterns) > 0 }

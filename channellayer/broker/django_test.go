@@ -3,6 +3,7 @@ package broker_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"reflect"
 	"strings"
@@ -53,6 +54,8 @@ func want(t testing.TB, q *channellayer.Queue, e channellayer.Event) {
 type site struct {
 	ours          *broker.Layer
 	django, other *peer
+	form          string
+	wire          *wire
 }
 
 func openSite(t *testing.T, form string, c broker.Config) site {
@@ -66,7 +69,11 @@ func openSite(t *testing.T, form string, c broker.Config) site {
 	if c.SymmetricEncryptionKeys != nil {
 		config["symmetric_encryption_keys"] = c.SymmetricEncryptionKeys
 	}
-	return site{ours, startPeer(t, form, config), startPeer(t, form, config)}
+	w := dial(t, address)
+	if c.Password != "" {
+		w.do(t, "AUTH", c.Password)
+	}
+	return site{ours, startPeer(t, form, config), startPeer(t, form, config), form, w}
 }
 
 func TestWithDjango(t *testing.T) {
@@ -99,6 +106,35 @@ func TestWithDjango(t *testing.T) {
 	}
 }
 
+// newChannel opens a channel of Django's.
+func (s site) newChannel(t *testing.T, p *peer) string {
+	t.Helper()
+	name := p.newChannel(t)
+	s.awaitSubscribers(t, name, 1)
+	return name
+}
+
+// join opens a channel of Django's in a group, in which n processes of Django's are then.
+func (s site) join(t *testing.T, p *peer, group string, n int) string {
+	t.Helper()
+	name := s.newChannel(t, p)
+	p.call(t, "group_add", "", group, name)
+	s.awaitSubscribers(t, "asgi__group__"+group, n)
+	return name
+}
+
+// awaitSubscribers waits until n clients are subscribed to a topic: the pub/sub form does not wait for that itself.
+func (s site) awaitSubscribers(t *testing.T, topic string, n int) {
+	t.Helper()
+	want := fmt.Sprintf("[%q :%d]", topic, n)
+	for try := 0; s.form == "pubsub" && s.wire.do(t, "PUBSUB", "NUMSUB", topic) != want; try++ {
+		if try == 1000 {
+			t.Fatalf("Django has not subscribed to %.40s", topic)
+		}
+		advance(10 * time.Millisecond)
+	}
+}
+
 func (s site) groupFromDjango(t *testing.T) {
 	name, first := channel(t, s.ours, "room")
 	_, second := channel(t, s.ours, "room")
@@ -124,9 +160,7 @@ func (s site) sendFromDjango(t *testing.T) {
 }
 
 func (s site) groupToDjango(t *testing.T) {
-	first, second := s.django.newChannel(t), s.other.newChannel(t)
-	s.django.call(t, "group_add", "", "theirs", first)
-	s.other.call(t, "group_add", "", "theirs", second)
+	first, second := s.join(t, s.django, "theirs", 1), s.join(t, s.other, "theirs", 2)
 	s.send(t, "theirs")
 	s.wantInDjango(t, s.django, first)
 	s.wantInDjango(t, s.other, second)
@@ -163,7 +197,7 @@ func (s site) wantInDjango(t *testing.T, p *peer, name string) {
 }
 
 func (s site) sendToDjango(t *testing.T) {
-	name := s.django.newChannel(t)
+	name := s.newChannel(t, s.django)
 	if err := s.ours.Send(t.Context(), name, everyValueHere()); err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +244,7 @@ func (s site) largeMessages(t *testing.T) {
 	want(t, q, channellayer.Event{"type": "large", "text": text})
 	s.django.call(t, "send", "{'type': 'large', 'text': '"+text+"'}", name)
 	want(t, q, channellayer.Event{"type": "large", "text": text})
-	django := s.django.newChannel(t)
+	django := s.newChannel(t, s.django)
 	if err := s.ours.Send(t.Context(), django, channellayer.Event{"type": "large", "text": text}); err != nil {
 		t.Fatal(err)
 	}
@@ -220,9 +254,7 @@ func (s site) largeMessages(t *testing.T) {
 }
 
 func (s site) djangoAlone(t *testing.T) {
-	mine, theirs := s.django.newChannel(t), s.other.newChannel(t)
-	s.django.call(t, "group_add", "", "alone", mine)
-	s.other.call(t, "group_add", "", "alone", theirs)
+	mine, theirs := s.join(t, s.django, "alone", 1), s.join(t, s.other, "alone", 2)
 	s.django.call(t, "group_send", everyValue, "alone")
 	s.wantInDjango(t, s.django, mine)
 	s.wantInDjango(t, s.other, theirs)

@@ -10,9 +10,9 @@ import (
 )
 
 var (
-	errProtocol = errors.New("Protocol error: this is not the Redis protocol")
-	errTooMany  = errors.New("Protocol error: a command has too many arguments")
-	errTooLong  = errors.New("Protocol error: an argument or a command is too long")
+	errProtocol = errors.New("this is not the Redis protocol")
+	errTooMany  = errors.New("a command has too many arguments")
+	errTooLong  = errors.New("an argument or a command is too long")
 	errBuffers  = errors.New("too much is being read and written at the same time")
 )
 
@@ -44,8 +44,9 @@ const (
 
 // command is a command with its arguments, the name being the first. It counts against the buffers until release.
 type command struct {
-	args  []string
-	bytes int64
+	args    []string
+	bytes   int64
+	settles bool // whether no other one is read until it has run
 }
 
 // read returns the next command, which is not empty. An error that is not the connection's own is one of those above.
@@ -92,7 +93,7 @@ func (r *reader) readOne() (command, error) {
 		left -= len(arg)
 		args = append(args, arg)
 	}
-	return command{args, r.taken}, nil
+	return command{args: args, bytes: r.taken}, nil
 }
 
 // inline reads a command that is a line of words, as people type it.
@@ -101,7 +102,7 @@ func (r *reader) inline() (command, error) {
 	if err != nil {
 		return command{}, err
 	}
-	return command{strings.Fields(line), r.taken}, nil
+	return command{args: strings.Fields(line), bytes: r.taken}, nil
 }
 
 // argument reads "$", a length, and as many bytes.

@@ -84,10 +84,10 @@ func (l *Layer) newClient(conn net.Conn) (*client, bool) {
 	c := &client{
 		broker: l, id: l.clients.last, conn: conn,
 		out:      newOutput(conn, l.config.MaxOutput, &l.buffers, l.metrics.refused.WithLabelValues("slow").Inc),
-		commands: make(chan command, mostAhead),
-		gone:     gone, leave: leave,
+		commands: make(chan command, mostAhead), settled: make(chan struct{}, 1),
+		gone: gone, leave: leave,
 		topics: make(map[string]struct{}), patterns: make(map[string]struct{}),
-		known: l.config.Password == "",
+		known: l.config.Password == "", limit: time.Now().Add(strangerTime),
 	}
 	if l.clients.byID == nil {
 		l.clients.byID = make(map[int64]*client)
@@ -153,6 +153,7 @@ func (l *Layer) waiterOf(id int64) *waiter {
 // closeClients cuts off all clients, and waits until they are gone. No new ones come.
 func (l *Layer) closeClients() {
 	for _, c := range l.endClients() {
+		c.leave()
 		_ = c.conn.Close()
 	}
 	l.clients.running.Wait()

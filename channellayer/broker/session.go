@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // version is the Redis whose answers the broker gives.
@@ -89,11 +90,18 @@ func (c *client) know() {
 	c.known = true
 }
 
+// unknow makes the client a stranger again.
+func (c *client) unknow() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.known, c.limit = false, time.Now().Add(strangerTime)
+}
+
 // hello answers as a Redis that speaks no RESP3.
 func hello(c *client, args []string) bool {
 	if len(args) > 0 {
-		if n, ok := integer(args[0]); !ok || n != 2 {
-			c.out.push(appendError(nil, "NOPROTO unsupported protocol version"))
+		if problem := protocol(args[0]); problem != "" {
+			c.out.push(appendError(nil, problem))
 			return false
 		}
 		args = args[1:]
@@ -130,6 +138,17 @@ func hello(c *client, args []string) bool {
 	}
 	c.out.push(out)
 	return false
+}
+
+// protocol says what is wrong with a version of the protocol, or "".
+func protocol(s string) string {
+	switch n, ok := integer(s); {
+	case !ok:
+		return "ERR Protocol version is not an integer or out of range"
+	case n != 2:
+		return "NOPROTO unsupported protocol version"
+	}
+	return ""
 }
 
 // clientCommand is CLIENT, as far as libraries use it.
@@ -186,9 +205,7 @@ func reset(c *client, _ []string) bool {
 	c.broker.unsubscribeAll(c)
 	c.name = ""
 	if c.broker.config.Password != "" {
-		c.mu.Lock()
-		c.known = false
-		c.mu.Unlock()
+		c.unknow()
 	}
 	c.out.push(appendStatus(nil, "RESET"))
 	return false
