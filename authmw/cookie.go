@@ -50,6 +50,11 @@ func (c Config) deleteCookie() (string, error) {
 	return cookie.Deleted().Header()
 }
 
+// sets reports whether a header sets the session cookie already, as that of a Handover does: it knows better.
+func (c Config) sets(h http.Header) bool {
+	return slices.ContainsFunc(h.Values("Set-Cookie"), func(line string) bool { return strings.HasPrefix(line, c.CookieName+"=") })
+}
+
 // varyOnCookie tells caches that a response is for one visitor. Python: patch_vary_headers.
 func varyOnCookie(h http.Header) {
 	for _, line := range h.Values("Vary") {

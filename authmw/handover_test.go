@@ -126,6 +126,19 @@ func TestHandover(t *testing.T) {
 	}
 }
 
+// TestHandoverInsideTheStack mounts a Handover where Sessions would delete the cookie that came, which is nobody's any
+// more.
+func TestHandoverInsideTheStack(t *testing.T) {
+	h := newHanded(t)
+	key := h.loggedIn(t, 1)
+	path, renewed := h.path(t, key, "/")
+	h.app = authmw.Stack(h.app, h, authmw.Config{})
+	r := h.get(t, "GET", path, "Cookie", "sessionid="+key)
+	if cookies := r.Header.Values("Set-Cookie"); len(cookies) != 1 || keyIn(r) != renewed {
+		t.Errorf("Set-Cookie = %q, want the new session alone", cookies)
+	}
+}
+
 func TestHandoverOfALogout(t *testing.T) {
 	h := newHanded(t)
 	key := h.loggedIn(t, 1)

@@ -90,7 +90,7 @@ func (w *sessionWriter) begin(status int) error {
 		deny(w.ResponseWriter, consumers.DenialOf(w.refusal(err)))
 		return w.err
 	}
-	if cookie != "" {
+	if cookie != "" && !w.visit.recogniser.cfg.sets(h) {
 		h.Add("Set-Cookie", cookie)
 	}
 	if cookie != "" || w.visit.session.Accessed() {
