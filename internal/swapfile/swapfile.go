@@ -70,14 +70,20 @@ func claim(temp, path string) error {
 }
 
 // Replace puts content in place of old, which the file path held when it was read. If the file is gone the
-// error is fs.ErrNotExist, if it holds something else ErrChanged.
+// error is fs.ErrNotExist, if it holds something else ErrChanged. Those who use this package do it one after
+// the other; what others write at the same time is not lost either.
 func Replace(path, prefix string, old, content []byte) error {
-	now, _, err := Read(path, len(old))
+	unlock, err := lock(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	same, err := holds(path, old)
 	switch {
-	case errors.Is(err, ErrTooLarge), err == nil && !bytes.Equal(now, old):
-		return ErrChanged
 	case err != nil:
 		return err
+	case !same:
+		return ErrChanged
 	}
 	temp, err := write(path, prefix, content)
 	if err != nil {
@@ -87,15 +93,49 @@ func Replace(path, prefix string, old, content []byte) error {
 	if err := exchange(temp, path); err != nil {
 		return err
 	}
-	// What was there is in the temporary file now. Somebody may have written it since it was compared.
-	now, _, err = Read(temp, len(old))
-	if errors.Is(err, ErrTooLarge) || err == nil && !bytes.Equal(now, old) {
+	if same, err := holds(temp, old); same || err != nil { // it is what was there just now
+		return err
+	}
+	return undo(path, temp, content)
+}
+
+// holds reports whether a file has this content.
+func holds(path string, content []byte) (bool, error) {
+	now, _, err := Read(path, len(content))
+	if errors.Is(err, ErrTooLarge) {
+		return false, nil
+	}
+	return bytes.Equal(now, content), err
+}
+
+const (
+	// undoTries bounds how often somebody may come in between while a file is put back.
+	undoTries = 10
+	// undoBytes bounds what is compared for that.
+	undoBytes = 16 << 20
+)
+
+// undo puts what is in temp back in place of ours, which is in path. If somebody has written path in between,
+// that was the last write, and it stays.
+func undo(path, temp string, ours []byte) error {
+	for range undoTries {
+		theirs, _, err := Read(temp, undoBytes)
+		if err != nil && !errors.Is(err, ErrTooLarge) {
+			return err
+		}
 		if err := exchange(temp, path); err != nil {
 			return err
 		}
-		return ErrChanged
+		same, err := holds(temp, ours)
+		if err != nil {
+			return err
+		}
+		if same || theirs == nil {
+			break
+		}
+		ours = theirs
 	}
-	return nil
+	return ErrChanged
 }
 
 // Write puts content into the file path, whatever is there.

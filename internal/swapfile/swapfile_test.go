@@ -104,3 +104,53 @@ func wantFiles(t *testing.T, dir string, one bool) {
 		t.Errorf("%d files are left, the first of them there: %v, want that %v", len(entries), len(entries) == 1, one)
 	}
 }
+
+// TestReplaceBesideOthers has writers of two kinds: those who replace what they have read, and one who writes
+// whatever is there, as Django does. Nothing of either is lost.
+func TestReplaceBesideOthers(t *testing.T) {
+	const writers, each = 4, 25
+	path := filepath.Join(t.TempDir(), "file")
+	put(t, path, ".")
+	var all sync.WaitGroup
+	for range writers {
+		all.Go(func() {
+			for done := 0; done < each; {
+				old, _, err := swapfile.Read(path, 1000)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				err = swapfile.Replace(path, "temp", old, append(append([]byte(nil), old...), 'x'))
+				if err == nil {
+					done++
+				} else if !errors.Is(err, swapfile.ErrChanged) {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got, err := os.ReadFile(path); err != nil || len(got) != 1+writers*each {
+		t.Errorf("%d replacements are there, %v, want %d", len(got)-1, err, writers*each)
+	}
+	other := []byte("theirs")
+	for range 200 {
+		if err := swapfile.Write(path, "temp", []byte("old")); err != nil {
+			t.Fatal(err)
+		}
+		var both sync.WaitGroup
+		var err error
+		both.Go(func() { err = swapfile.Replace(path, "temp", []byte("old"), []byte("ours")) })
+		both.Go(func() {
+			if err := swapfile.Write(path, "temp", other); err != nil {
+				t.Error(err)
+			}
+		})
+		both.Wait()
+		got, readErr := os.ReadFile(path)
+		if readErr != nil || string(got) != "theirs" { // a write that comes last wins, one that comes first is not overwritten
+			t.Fatalf("file = %q, %v after Replace = %v, want theirs", got, readErr, err)
+		}
+	}
+}
