@@ -1,11 +1,8 @@
 package pglayer_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -21,128 +18,6 @@ import (
 	"github.com/belleville/belleville/djangocompat"
 	"github.com/belleville/belleville/internal/pgtest"
 )
-
-// proxy stands between a layer and Postgres.
-type proxy struct {
-	listener net.Listener
-	target   string
-
-	mu      sync.Mutex // guards the fields below
-	conns   []*net.TCPConn
-	swallow bool // whether connections that are made now get no answer
-	stalled chan struct{}
-}
-
-// startProxy starts a proxy to the database at a URL, and returns the URL of the database through it.
-func startProxy(t *testing.T, databaseURL string) (*proxy, string) {
-	t.Helper()
-	u, err := url.Parse(databaseURL)
-	must(t, err)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	p := &proxy{listener: l, target: u.Host}
-	u.Host = l.Addr().String()
-	var serving sync.WaitGroup
-	serving.Go(func() { p.serve(&serving) })
-	t.Cleanup(func() {
-		_ = l.Close()
-		p.unstall()
-		p.reset()
-		serving.Wait()
-	})
-	return p, u.String()
-}
-
-func (p *proxy) serve(serving *sync.WaitGroup) {
-	for {
-		conn, err := p.listener.Accept()
-		if err != nil {
-			return
-		}
-		client := conn.(*net.TCPConn)
-		p.keep(client)
-		if p.swallows() {
-			serving.Go(func() { _, _ = io.Copy(io.Discard, client) })
-			continue
-		}
-		upstream, err := net.Dial("tcp", p.target)
-		if err != nil {
-			_ = client.Close()
-			continue
-		}
-		server := upstream.(*net.TCPConn)
-		p.keep(server)
-		serving.Go(func() { p.pass(client, server) })
-		serving.Go(func() { p.pass(server, client) })
-	}
-}
-
-// pass copies until an end is closed, and holds back while the proxy is stalled.
-func (p *proxy) pass(from, to *net.TCPConn) {
-	defer to.Close()
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buf)
-		if wait := p.stall(nil); wait != nil {
-			<-wait
-		}
-		if _, writeErr := to.Write(buf[:n]); err != nil || writeErr != nil {
-			return
-		}
-	}
-}
-
-func (p *proxy) keep(c *net.TCPConn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.conns = append(p.conns, c)
-}
-
-func (p *proxy) swallows() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.swallow
-}
-
-// stall returns what to wait for, if anything. A chan that is given holds everything up from now on.
-func (p *proxy) stall(until chan struct{}) chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if until != nil {
-		p.stalled = until
-	}
-	return p.stalled
-}
-
-// swallowAll accepts and answers nothing, and lets nothing through on the connections that are there.
-func (p *proxy) swallowAll() {
-	p.stall(make(chan struct{}))
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.swallow = true
-}
-
-// unstall lets everything pass again.
-func (p *proxy) unstall() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.swallow = false
-	if p.stalled != nil {
-		close(p.stalled)
-		p.stalled = nil
-	}
-}
-
-// reset breaks off all connections with RST.
-func (p *proxy) reset() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.conns {
-		_ = c.SetLinger(0)
-		_ = c.Close()
-	}
-	p.conns = nil
-}
 
 // awaitState waits until a layer is ready or not, and returns how long that took.
 func awaitState(t *testing.T, l *pglayer.Layer, ready bool) time.Duration {
@@ -345,83 +220,6 @@ func TestPostgresAwayAtTheStart(t *testing.T) {
 	want(t, q, said(2))
 }
 
-// TestDeadNode checks that the memberships of a node that was killed end, and those of a living one do not.
-func TestDeadNode(t *testing.T) {
-	d := site(t)
-	reg := prometheus.NewRegistry()
-	c := at(d.URL())
-	c.DeadAfter, c.Registerer = 600*time.Millisecond, reg
-	l := open(t, c)
-	_, q := channel(t, l, "room")
-	channel(t, open(t, at(d.URL())), "room")
-	d.Exec(t, `INSERT INTO channels_postgres_groupchannel (group_key, channel, expire)
-		SELECT 'asgi:group:room', 'specific.bv.0a1b2c.0123456789abcdef!' || s, now() + interval '1 day' FROM unnest(ARRAY['g.room', '1f']) s`)
-	waitFor(t, "the dead node's rows are gone", func() bool {
-		return d.Value(t, "SELECT count(*) FROM channels_postgres_groupchannel") == int64(2)
-	})
-	must(t, l.GroupSend(t.Context(), "room", said(1)))
-	want(t, q, said(1))
-	if n := metric(t, reg, "pglayer_rows_swept_total"); n != 2 {
-		t.Errorf("%v rows were swept, want 2", n)
-	}
-}
-
-func waitFor(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	ticks := time.NewTicker(20 * time.Millisecond)
-	defer ticks.Stop()
-	for !done() {
-		select {
-		case <-ticks.C:
-		case <-ctx.Done():
-			t.Fatalf("not so after 30 seconds: %s", what)
-		}
-	}
-}
-
-// TestRows checks that no row stays longer than it is of use.
-func TestRows(t *testing.T) {
-	d := site(t)
-	c := at(d.URL())
-	c.DeadAfter, c.Linger = 300*time.Millisecond, 10*time.Millisecond
-	l := open(t, c)
-	theirs := startPeer(t, d.URL(), nil)
-	name, q := channel(t, l, "room")
-	theirs.do(nil, `{'type': 'said', 'n': 1}`, "group_send", "room")
-	theirs.do(nil, `{'type': 'said', 'n': 2}`, "send", name)
-	want(t, q, said(1))
-	want(t, q, said(2))
-	d.Exec(t, "INSERT INTO channels_postgres_message (channel, message, expire) VALUES ('somebody', 'x', now() - interval '1 second')")
-	const messages = "SELECT count(*) FROM channels_postgres_message"
-	waitFor(t, "used and stale rows are gone", func() bool { return d.Value(t, messages) == int64(0) })
-	theirs.do(nil, "", "group_add", "theirs", name)
-	l.CloseChannel(name)
-	theirs.do(nil, `{'type': 'said', 'n': 3}`, "group_send", "theirs")
-	waitFor(t, "memberships of a closed channel are gone", func() bool {
-		return d.Value(t, "SELECT count(*) FROM channels_postgres_groupchannel") == int64(0)
-	})
-}
-
-// TestNodesSendWithoutRows checks that what goes between processes like this one leaves no row behind.
-func TestNodesSendWithoutRows(t *testing.T) {
-	d := site(t)
-	d.Exec(t, "CREATE TABLE put (n int); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO put VALUES (1); RETURN NEW; END';"+
-		"CREATE TRIGGER noting AFTER INSERT ON channels_postgres_message FOR EACH ROW EXECUTE PROCEDURE note()")
-	l, other := open(t, at(d.URL())), open(t, at(d.URL()))
-	name, q := channel(t, l, "room")
-	for n := range 10 {
-		must(t, other.GroupSend(t.Context(), "room", said(n)))
-		must(t, other.Send(t.Context(), name, said(n)))
-		want(t, q, said(n))
-		want(t, q, said(n))
-	}
-	if n := d.Value(t, "SELECT count(*) FROM put"); n != int64(0) {
-		t.Errorf("%v rows were put in, want none", n)
-	}
-}
-
 // TestF31 is that row of the table of faults: equal notifications of one transaction are one, to Postgres.
 func TestF31(t *testing.T) {
 	d := site(t)
@@ -502,47 +300,16 @@ func TestF27(t *testing.T) {
 	row(t, true, "F27", "a process of Django's takes our row", "the gap was told", "an announced gap")
 }
 
-func TestMembershipsComeBack(t *testing.T) {
+// TestLingeringBackend has Postgres believe for a while that the connection before is still there.
+func TestLingeringBackend(t *testing.T) {
 	d := site(t)
-	l := open(t, at(d.URL()))
-	other := open(t, at(d.URL()))
+	p, through := startProxy(t, d.URL())
+	c := at(through)
+	c.ConnectTimeout, c.Heartbeat = 0, 300*time.Millisecond
+	l, other := open(t, c), open(t, at(d.URL()))
 	_, q := channel(t, l, "room")
-	d.Exec(t, "TRUNCATE channels_postgres_groupchannel")
-	d.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'")
+	p.abandon()
 	want(t, q, channellayer.Event{"type": channellayer.GapType})
-	awaitState(t, other, true)
 	must(t, other.GroupSend(t.Context(), "room", said(1)))
 	want(t, q, said(1))
-}
-
-func TestDjangosWorkerHasTheChannel(t *testing.T) {
-	d := site(t)
-	c := at(d.URL())
-	c.Capacity = 3
-	l := open(t, c)
-	theirs := startPeer(t, d.URL(), nil)
-	var locked bool
-	theirs.do(&locked, "", "lock", "jobs")
-	if !locked {
-		t.Fatal("the worker did not get its lock")
-	}
-	for n := range 10 { // its rows stay, so that they say nothing of what waits
-		must(t, l.Send(t.Context(), "jobs", said(n)))
-	}
-	q := channellayer.NewQueue()
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
-	go func() { ended <- l.Listen(ctx, "jobs", q) }()
-	d.Exec(t, "TRUNCATE channels_postgres_message") // which it has received
-	theirs.do(nil, "", "unlock", "jobs")
-	must(t, l.Send(t.Context(), "jobs", said(77)))
-	want(t, q, said(77))
-	theirs.do(&locked, "", "lock", "jobs")
-	if locked {
-		t.Error("a worker of Django's got the lock while we listen")
-	}
-	cancel()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
-		t.Errorf("Listen: %v, want context.Canceled", err)
-	}
 }

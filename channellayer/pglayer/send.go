@@ -20,6 +20,9 @@ const (
 	// byRowLeast is the size of the smallest message that surely does not. What is in between may come to just the 8000
 	// bytes with which the trigger of channels_postgres fails, and is put in so that it cannot.
 	byRowLeast = 6050
+
+	// mostTogether is about how many bytes of messages go together.
+	mostTogether = 4 << 20
 )
 
 // manner is how a message is sent.
@@ -127,8 +130,9 @@ func (l *Layer) fresh(e channellayer.Event) *channellayer.Delivery {
 // sendAll sends messages in their order, those together that are sent in the same manner.
 func (l *Layer) sendAll(ctx context.Context, items []*item[*sending]) {
 	for len(items) > 0 {
-		n := 1
-		for n < len(items) && items[n].what.manner == items[0].what.manner {
+		n, bytes := 1, len(items[0].what.message)
+		for n < len(items) && items[n].what.manner == items[0].what.manner && bytes < mostTogether {
+			bytes += len(items[n].what.message)
 			n++
 		}
 		l.sendSome(ctx, items[:n])
@@ -137,27 +141,36 @@ func (l *Layer) sendAll(ctx context.Context, items []*item[*sending]) {
 }
 
 func (l *Layer) sendSome(ctx context.Context, items []*item[*sending]) {
-	ctx, cancel := context.WithTimeout(ctx, l.config.Timeout)
-	defer cancel()
 	switch items[0].what.manner {
 	case inline, byRow:
 		l.sendTogether(ctx, items)
-	case forced:
-		for _, it := range items {
-			it.err = unavailable(l.sendForced(ctx, it.what))
-		}
 	case plain:
 		l.sendPlain(ctx, items)
+	case forced:
+		for _, it := range items {
+			it.err = l.within(ctx, func(ctx context.Context) error { return l.sendForced(ctx, it.what) })
+		}
 	case notifying:
 		for _, it := range items {
-			_, err := l.pool.Exec(ctx, l.sql.notify, it.what.notice)
-			it.err = unavailable(err)
+			it.err = l.within(ctx, func(ctx context.Context) error {
+				_, err := l.pool.Exec(ctx, l.sql.notify, it.what.notice)
+				return err
+			})
 		}
 	}
 }
 
+// within does something within the time that Postgres has to answer.
+func (l *Layer) within(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, l.config.Timeout)
+	defer cancel()
+	return unavailable(do(ctx))
+}
+
 // sendTogether sends messages with one statement. Where that is refused, as one of them may be, each goes alone.
 func (l *Layer) sendTogether(ctx context.Context, items []*item[*sending]) {
+	ctx, cancel := context.WithTimeout(ctx, l.config.Timeout)
+	defer cancel()
 	err := l.sendStatement(ctx, items)
 	if _, refused := errors.AsType[*pgconn.PgError](err); refused && len(items) > 1 {
 		for i := range items {
@@ -230,6 +243,8 @@ func (l *Layer) sendForced(ctx context.Context, s *sending) error {
 
 // sendPlain sends messages to channels that are no process's own, in one round trip.
 func (l *Layer) sendPlain(ctx context.Context, items []*item[*sending]) {
+	ctx, cancel := context.WithTimeout(ctx, l.config.Timeout)
+	defer cancel()
 	batch := new(pgx.Batch)
 	for _, it := range items {
 		s := it.what

@@ -3,7 +3,6 @@ package pglayer
 import (
 	"context"
 	"encoding/base64"
-	"fmt"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -73,7 +72,7 @@ func (l *Layer) connect(ctx context.Context) (*pgx.Conn, error) {
 
 // begin finds out whether the database has what the layer needs, and listens.
 func (l *Layer) begin(ctx context.Context, conn *pgx.Conn) error {
-	var noMessages, noMembers, noTrigger, readOnly, locked bool
+	var noMessages, noMembers, noTrigger, readOnly bool
 	if err := conn.QueryRow(ctx, l.sql.missing).Scan(&noMessages, &noMembers, &noTrigger, &readOnly); err != nil {
 		return err
 	}
@@ -87,11 +86,9 @@ func (l *Layer) begin(ctx context.Context, conn *pgx.Conn) error {
 	case noTrigger:
 		return &MissingError{"the trigger that notifies " + notifyChannel + " of each message (channels_postgres 1.1)"}
 	}
-	if err := conn.QueryRow(ctx, l.sql.lock, lockClass, lockOf(l.names.id)).Scan(&locked); err != nil {
+	// The lock is shared: Postgres may not know yet that the connection before has ended.
+	if _, err := conn.Exec(ctx, l.sql.lock, lockClass, lockOf(l.names.id)); err != nil {
 		return err
-	}
-	if !locked {
-		return fmt.Errorf("%w: the connection before is still there", ErrUnavailable)
 	}
 	_, err := conn.Exec(ctx, "LISTEN "+notifyChannel)
 	return err

@@ -37,7 +37,7 @@ func (s *statements) writeBeginning(in func(string) string) {
 			NOT EXISTS (SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
 				WHERE t.tgrelid = to_regclass('{message}') AND t.tgenabled <> 'D' AND p.prosrc LIKE '%' || {notify} || '%'),
 			pg_is_in_recovery()`)
-	s.lock = `SELECT pg_try_advisory_lock($1::int4, $2::int4)`
+	s.lock = `SELECT pg_advisory_lock_shared($1::int4, $2::int4)`
 	s.receiverLock = `SELECT pg_try_advisory_lock_shared($1)`
 	s.notify = in(`SELECT pg_notify({notify}, $1)`)
 	s.pulse = `SELECT extract(epoch FROM clock_timestamp())::float8, pg_notification_queue_usage()`
@@ -99,8 +99,8 @@ func (s *statements) writeMembership(in func(string) string) {
 	s.unregister = in(`DELETE FROM {member} m USING unnest($1::text[], $2::text[]) AS w(group_key, channel)
 			WHERE m.group_key = w.group_key AND m.channel = w.channel`)
 	s.sweepMemberships = in(`DELETE FROM {member} WHERE expire < now()`)
-	// The ids of the nodes that have memberships, and the locks of those that live.
-	s.nodes = in(`SELECT DISTINCT substring(channel FROM length($1) + 1 FOR $2::int) FROM {member} WHERE left(channel, length($1)) = $1`)
+	// The ids of the nodes that have memberships with the number of these, and the locks of those that live.
+	s.nodes = in(`SELECT substring(channel FROM length($1) + 1 FOR $2::int), count(DISTINCT (group_key, channel)) FROM {member} WHERE left(channel, length($1)) = $1 GROUP BY 1`)
 	s.alive = `SELECT objid::int8 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid = $1::bigint::oid
 			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 	s.bury = in(`DELETE FROM {member} WHERE left(channel, length($1)) = $1`)

@@ -48,7 +48,7 @@ func (l *Layer) tidy(ctx context.Context) {
 	}
 	seldom := time.NewTicker(interval)
 	defer seldom.Stop()
-	renewed, missed := time.Now(), make(map[string]time.Time)
+	renewed, nodes := time.Now(), &roll{missed: make(map[string]time.Time)}
 	for {
 		select {
 		case <-often.C:
@@ -62,7 +62,7 @@ func (l *Layer) tidy(ctx context.Context) {
 				continue
 			}
 			l.sweep(ctx)
-			l.sweepNodes(ctx, missed)
+			l.sweepNodes(ctx, nodes)
 			l.dropDoubles(ctx)
 			if time.Since(renewed) > ownExpiry/3 && l.registerAll(ctx) == nil {
 				renewed = time.Now()
@@ -114,49 +114,88 @@ func (l *Layer) count(ctx context.Context, add func(float64), sql string, args .
 	}
 }
 
-// sweepNodes ends the memberships of the nodes that have been away for too long; missed says since when each is.
-func (l *Layer) sweepNodes(ctx context.Context, missed map[string]time.Time) {
+// roll is what tidy knows of the memberships of nodes.
+type roll struct {
+	missed map[string]time.Time // the nodes that are away, and since when
+	short  bool                 // whether memberships of our own were missing the last time
+}
+
+// nodeRows is how many memberships a node has.
+type nodeRows struct {
+	ID    string
+	Count int64
+}
+
+// sweepNodes ends the memberships of the nodes that have been away for too long, and looks after our own.
+func (l *Layer) sweepNodes(ctx context.Context, r *roll) {
 	limited, cancel := context.WithTimeout(ctx, l.config.Timeout)
 	defer cancel()
+	groups := int64(max(0, l.local.CountGroups()-1)) // everyone is none
 	rows, err := l.pool.Query(limited, l.sql.nodes, nodePrefix, idLength)
-	ids, err := collect[string](rows, err)
 	if err != nil {
 		return
 	}
-	rows, err = l.pool.Query(limited, l.sql.alive, int64(lockClass))
-	locks, err := collect[int64](rows, err)
+	nodes, err := pgx.CollectRows(rows, pgx.RowToStructByPos[nodeRows])
 	if err != nil {
 		return
 	}
-	alive := make(map[int32]bool)
-	for _, lock := range locks {
-		alive[int32(uint32(lock))] = true
+	locks, err := l.locks(limited)
+	if err != nil {
+		return
 	}
+	own := int64(0)
 	away := make(map[string]bool)
-	for _, id := range ids {
-		if id == l.names.id || alive[lockOf(id)] {
-			continue
-		}
-		away[id] = true
-		if since, known := missed[id]; !known {
-			missed[id] = time.Now()
-		} else if time.Since(since) >= l.config.DeadAfter {
-			l.count(ctx, l.metrics.sweptMemberships.Add, l.sql.bury, nodePrefix+id+"!")
+	for _, node := range nodes {
+		switch {
+		case node.ID == l.names.id:
+			own = node.Count
+		case !locks[lockOf(node.ID)]:
+			away[node.ID] = true
+			l.sweepNode(ctx, r, node.ID)
 		}
 	}
-	for id := range missed {
+	for id := range r.missed {
 		if !away[id] {
-			delete(missed, id)
+			delete(r.missed, id)
 		}
+	}
+	l.missOwn(ctx, r, own < groups)
+}
+
+// sweepNode ends the memberships of a node that is away, if it has been so for long enough.
+func (l *Layer) sweepNode(ctx context.Context, r *roll, id string) {
+	since, known := r.missed[id]
+	switch {
+	case !known:
+		r.missed[id] = time.Now()
+	case time.Since(since) >= l.config.DeadAfter:
+		l.count(ctx, l.metrics.sweptMemberships.Add, l.sql.bury, nodePrefix+id+"!")
 	}
 }
 
-// collect returns the one column of an answer.
-func collect[T any](rows pgx.Rows, err error) ([]T, error) {
+// missOwn makes our memberships anew where some are missing twice in a row, as after Django's flush. Once, they may
+// just be under way.
+func (l *Layer) missOwn(ctx context.Context, r *roll, short bool) {
+	if short && r.short && l.registerAll(ctx) == nil {
+		short = false
+		l.warnings.say(l.config.Logger, "channel layer: somebody removed memberships of this process, which are made anew")
+		l.gap(everyone)
+	}
+	r.short = short
+}
+
+// locks returns the locks of the nodes that live.
+func (l *Layer) locks(ctx context.Context) (map[int32]bool, error) {
+	rows, err := l.pool.Query(ctx, l.sql.alive, int64(lockClass))
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[T])
+	held, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	locks := make(map[int32]bool)
+	for _, lock := range held {
+		locks[int32(uint32(lock))] = true
+	}
+	return locks, err
 }
 
 // dropDoubles ends memberships that others have made of our channels in groups that these are in already, so that events
