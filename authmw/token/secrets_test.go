@@ -85,10 +85,15 @@ func TestNothingIsTold(t *testing.T) {
 		}
 	}
 	for _, cfg := range []token.JWTConfig{
-		{Algorithm: "canary-algorithm"}, {Leeway: -1, SigningKey: djangocompat.NewSecret(siteKey)}, {},
-		{SigningKey: djangocompat.NewSecret(public)}, {SigningKey: djangocompat.NewSecret(siteKey), VerifyingKey: "canary-pem"},
-		{Algorithm: "RS256"}, {Algorithm: "RS256", VerifyingKey: "canary-pem"},
-		{Algorithm: "RS256", JWKURL: "http://canary-user:canary-password@example.com/"}, {JWKURL: "https://canary-host/"},
+		{Algorithm: "canary-algorithm"},
+		{Leeway: -1, SigningKey: djangocompat.NewSecret(siteKey)},
+		{},
+		{SigningKey: djangocompat.NewSecret(public)},
+		{SigningKey: djangocompat.NewSecret(siteKey), VerifyingKey: "canary-pem"},
+		{Algorithm: "RS256"},
+		{Algorithm: "RS256", VerifyingKey: "canary-pem"},
+		{Algorithm: "RS256", JWKURL: "http://canary-user:canary-password@example.com/"},
+		{JWKURL: "https://canary-host/"},
 	} {
 		_, err := token.NewJWT(b.store, cfg)
 		if err == nil {
