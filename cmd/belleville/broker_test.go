@@ -41,10 +41,12 @@ func sharesTheBroker(t *testing.T, backend string) {
 	site := djangotest.Start(t, url, djangotest.Config{SecretKey: siteKey, Env: []string{
 		"CHANNEL_LAYER_URL=redis://:sesame@127.0.0.1:" + port + "/0", "CHANNEL_LAYER=" + backend,
 	}})
-	b := startBelleville(t, url,
-		"BELLEVILLE_CHANNEL_LAYERS_DEFAULT_BACKEND="+backend,
-		"BELLEVILLE_CHANNEL_LAYERS_BROKER_LISTEN=127.0.0.1:"+port,
-		"BELLEVILLE_CHANNEL_LAYERS_BROKER_PASSWORD=sesame")
+	layer := []string{
+		"BELLEVILLE_CHANNEL_LAYERS_DEFAULT_BACKEND=" + backend,
+		"BELLEVILLE_CHANNEL_LAYERS_BROKER_LISTEN=127.0.0.1:" + port,
+		"BELLEVILLE_CHANNEL_LAYERS_BROKER_PASSWORD=sesame",
+	}
+	b := startBelleville(t, url, layer...)
 	ws, _ := b.dial(t, "/ws/chat/lobby/", "")
 	hears := func(want string) {
 		t.Helper()
@@ -65,6 +67,17 @@ func sharesTheBroker(t *testing.T, backend string) {
 		"async_to_sync(get_channel_layer().group_send)('chat_lobby', {'type': 'chat.message', 'message': 'from Django'})")
 	hears(`{"message":"from Django"}`)
 
+	environ := append([]string{"BELLEVILLE_DJANGO_DATABASE_URL=" + url, "BELLEVILLE_DJANGO_SECRET_KEY=" + siteKey, "BELLEVILLE_DJANGO_DEBUG=true"}, layer...)
+	sent := runWith(t, environ, "", "group-send", "chat_lobby", `{"type": "chat.message", "message": "from a shell"}`)
+	if sent.code != 0 {
+		t.Fatalf("group-send: %+v", sent)
+	}
+	hears(`{"message":"from a shell"}`)
+	if strings.HasSuffix(backend, ".RedisChannelLayer") { // the other form has no groups to look at
+		if got := runWith(t, environ, "", "layer", "groups"); !strings.Contains(got.out, "chat_lobby") {
+			t.Errorf("layer groups: %+v", got)
+		}
+	}
 	answered := make(chan error, 1)
 	go func() {
 		_, _, err := ws.Read(t.Context())
