@@ -8,7 +8,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/belleville/belleville/djangocompat"
+	"github.com/belleville/belleville/internal/memcachetest"
+	"github.com/belleville/belleville/internal/redistest"
 	"github.com/belleville/belleville/sessionstore"
+	"github.com/belleville/belleville/sessionstore/cache"
 )
 
 // visitors is how many sessions the benchmarks look up in turns.
@@ -90,6 +93,29 @@ func BenchmarkRecognise(b *testing.B) {
 				})
 				b.ReportMetric(float64(queries(b, reg)-before)/float64(b.N), "queries/op")
 			})
+		})
+	}
+}
+
+// BenchmarkLoadByEngine loads one session from each engine.
+func BenchmarkLoadByEngine(b *testing.B) {
+	redis, memcached := redistest.Open(b), memcachetest.Open(b)
+	for name, cfg := range map[string]sessionstore.Config{
+		"cache_redis":     {SessionEngine: sessionstore.EngineCache, SessionCache: cache.Config{Backend: cache.Redis, Location: []string{redis.SocketURL()}}},
+		"cache_memcached": {SessionEngine: sessionstore.EngineCache, SessionCache: cache.Config{Backend: cache.PyMemcache, Location: []string{memcached.Address()}}},
+		"file":            {SessionEngine: sessionstore.EngineFile, SessionFilePath: b.TempDir()},
+		"signed_cookies":  {SessionEngine: sessionstore.EngineSignedCookies},
+	} {
+		b.Run(name, func(b *testing.B) {
+			cfg.Keys = djangocompat.NewKeys(secretKey)
+			s := open(b, cfg)
+			key := saved(b, s, "_auth_user_id", "7", "_auth_user_backend", sessionstore.ModelBackend, "cart", []any{int64(1), "x"}).Key()
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Load(b.Context(), key); err != nil {
+					b.Fatal(err)
+				}
+			}
 		})
 	}
 }

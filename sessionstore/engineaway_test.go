@@ -125,3 +125,24 @@ sessions_cache_lookups_total{result="miss"} 1
 		t.Error(err)
 	}
 }
+
+// TestTooLargeForTheCache has a session that its table takes and its cache does not: the table counts.
+func TestTooLargeForTheCache(t *testing.T) {
+	b := sqliteBed(t)
+	cfg := b.config()
+	cfg.SessionEngine, cfg.MaxSessionSize = sessionstore.EngineCachedDB, 4096
+	cfg.SessionCache = cache.Config{Backend: cache.FileBased, Location: []string{t.TempDir()}}
+	s := open(t, cfg)
+	session := saved(t, s, "a", int64(1))
+	many := make([]any, 1000) // four bytes each in JSON, nine in a pickle
+	for i := range many {
+		many[i] = 0.5
+	}
+	session.Set("many", many)
+	if err := session.Save(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := load(t, s, session.Key()); !got.Has("many") {
+		t.Errorf("session = %s, want the one of the table", got.Data().JSON())
+	}
+}

@@ -87,18 +87,24 @@ func (e cachedDBEngine) save(ctx context.Context, session *djangocompat.Session,
 // then has cleared the cache before or clears it after; either way the cache does not keep what is old.
 func (e cachedDBEngine) writeThrough(ctx context.Context, session *djangocompat.Session, text string) error {
 	ctx = context.WithoutCancel(ctx)
-	pickled, err := session.Data().Pickle()
-	if err == nil {
-		err = e.s.cache.Set(ctx, cachedDBPrefix+session.Key(), pickled, session.ExpiryAge(e.s.expiry))
-	}
-	if err == nil {
-		now, found, lookErr := e.table.current(ctx, session.Key())
-		if found && lookErr == nil && now.text == text {
+	if e.put(ctx, session) {
+		now, found, err := e.table.current(ctx, session.Key())
+		if found && err == nil && now.text == text {
 			return nil
 		}
 	}
 	// Whatever is in the cache is not, or may not be, what the row is.
-	return errors.Join(e.s.cacheError(err), e.cache.delete(ctx, session.Key()))
+	return e.cache.delete(ctx, session.Key())
+}
+
+// put stores a session in the cache, and reports whether it did: not if it is too large for it.
+func (e cachedDBEngine) put(ctx context.Context, session *djangocompat.Session) bool {
+	pickled, err := session.Data().Pickle()
+	if err != nil {
+		return false
+	}
+	err = e.s.cache.Set(ctx, cachedDBPrefix+session.Key(), pickled, session.ExpiryAge(e.s.expiry))
+	return e.s.cacheError(err) == nil
 }
 
 // writeThroughNew is writeThrough for a key that was free: nothing old can be in the cache, which may fail.

@@ -199,7 +199,7 @@ func (b vectorBed) checkDelete(t *testing.T, v storedVector, store *sessionstore
 	}
 }
 
-// exactly reads JSON without loss.
+// exactly reads JSON without loss. An int is one however it is shown.
 func exactly(t *testing.T, text []byte) any {
 	t.Helper()
 	text = longInt.ReplaceAll(text, []byte("$1"))

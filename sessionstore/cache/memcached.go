@@ -86,6 +86,10 @@ func (m *memcached) GetMany(_ context.Context, keys []string) (map[string]Entry,
 		return nil, nil
 	}
 	items, err := m.client.GetMulti(full)
+	if err != nil && networkFault(err) == FaultConnection {
+		_ = m.client.Close() // the connections may have been old ones; the client makes others
+		items, err = m.client.GetMulti(full)
+	}
 	if err != nil {
 		return nil, &Error{networkFault(err)}
 	}
