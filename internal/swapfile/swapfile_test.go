@@ -20,9 +20,9 @@ func TestReplace(t *testing.T) {
 		want   error
 		after  string
 	}{
-		{"what is as it was is replaced", ptr("old"), "old", nil, "new"},
-		{"what others changed stays", ptr("other"), "old", swapfile.ErrChanged, "other"},
-		{"what others made longer stays", ptr("old and more"), "old", swapfile.ErrChanged, "old and more"},
+		{"what is as it was is replaced", new("old"), "old", nil, "new"},
+		{"what others changed stays", new("other"), "old", swapfile.ErrChanged, "other"},
+		{"what others made longer stays", new("old and more"), "old", swapfile.ErrChanged, "old and more"},
 		{"what others removed stays away", nil, "old", fs.ErrNotExist, ""},
 	}
 	for _, tt := range tests {
@@ -83,8 +83,6 @@ func TestReplaceBesideRemove(t *testing.T) {
 	}
 	wantFiles(t, dir, false)
 }
-
-func ptr(s string) *string { return &s }
 
 func put(t *testing.T, path, content string) {
 	t.Helper()
