@@ -31,14 +31,14 @@ const (
 )
 
 // tail runs "belleville layer tail" for a group, until it has shown some events.
-func tail(t *testing.T, env []string, count, group string) (lines func() []string) {
+func tail(t *testing.T, env []string, count, group string, flags ...string) (lines func() []string) {
 	t.Helper()
 	out, stdout := io.Pipe()
 	diagnostics, stderr := io.Pipe()
 	p := program{in: strings.NewReader(""), out: stdout, err: stderr, environ: env, lifetime: func() context.Context { return t.Context() }}
 	exited := make(chan int, 1)
 	go func() {
-		exited <- p.run([]string{"layer", "tail", "-n", count, group})
+		exited <- p.run(append([]string{"layer", "tail", "-n", count, group}, flags...))
 		_ = stdout.Close()
 		_ = stderr.Close()
 	}()

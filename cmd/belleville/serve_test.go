@@ -30,7 +30,7 @@ const (
 	aliceName    = "alicevml"
 	asChildOf    = "RUN_AS_BELLEVILLE" // makes the test's program be belleville
 	testOrigin   = "http://127.0.0.1"
-	bannerFormat = `^belleville listens on (.*?); admin on (\S+)\n$`
+	bannerFormat = `^belleville listens on (.*?); admin on ([^;\s]+)(?:; broker on \S+)?\n$`
 )
 
 func TestMain(m *testing.M) {

@@ -79,6 +79,34 @@ func node(t testing.TB, c redislayer.Config, urls ...string) *redislayer.Layer {
 	return l
 }
 
+// The two forms of the layer of channels_redis.
+const (
+	coreForm   = "core"
+	pubSubForm = "pub/sub"
+)
+
+// form is a layer of either form.
+type form interface {
+	channellayer.Layer
+	Ready(ctx context.Context) error
+	Close() error
+}
+
+// openForm opens a layer of a form.
+func openForm(t testing.TB, name string, c redislayer.Config, url string) form {
+	t.Helper()
+	if name == coreForm {
+		return node(t, c, url)
+	}
+	host, err := redislayer.ParseHost(url)
+	must(t, err)
+	c.Hosts = []redislayer.Host{host}
+	l, err := redislayer.NewPubSub(t.Context(), c)
+	must(t, err)
+	t.Cleanup(func() { _ = l.Close() }) // it may be closed
+	return l
+}
+
 // members opens channels in each of some groups.
 func members(t testing.TB, l channellayer.Layer, groups []string, each int) map[string][]*chaos.Checker {
 	t.Helper()

@@ -43,22 +43,30 @@ func TestF04(t *testing.T) {
 
 // TestF05 moves the address of Redis to another server, while the old one stays up with the connections it has.
 func TestF05(t *testing.T) {
+	for _, name := range []string{coreForm, pubSubForm} {
+		t.Run(name, func(t *testing.T) { addressMoves(t, name) })
+	}
+}
+
+// addressMoves is row F05 for a form of the layer.
+func addressMoves(t *testing.T, name string) {
+	t.Helper()
 	master := redistest.Open(t)
 	replica := redistest.OpenReplica(t, master)
 	p := startProxy(t, fmt.Sprintf("127.0.0.1:%d", master.Port()))
 	interval := size(5*time.Second, 300*time.Millisecond)
-	ours := node(t, redislayer.Config{Heartbeat: interval}, p.url())
+	ours := openForm(t, name, redislayer.Config{Heartbeat: interval}, p.url())
 	checkers := members(t, ours, []string{"room"}, 10)
 	waitUntil(t, "the layer is ready", func() bool { return ours.Ready(t.Context()) == nil })
 	replica.Do(t, "REPLICAOF", "NO", "ONE")
 	p.move(fmt.Sprintf("127.0.0.1:%d", replica.Port()))
 	began := time.Now()
-	django := node(t, redislayer.Config{}, p.url()) // whoever comes now meets the new one
+	django := openForm(t, name, redislayer.Config{}, p.url()) // whoever comes now meets the new one
 	waitUntil(t, "the move was noticed", func() bool { return checkers["room"][0].Gaps() > 0 })
 	settle(t, "healed", django, checkers)
 	deaf := time.Since(began)
 	limit := 2*interval + size(time.Second, 5*time.Second)
-	row(t, deaf <= limit && checkers["room"][9].Gaps() > 0, "F05", "Redis's address leads to another server, the old one stays up",
+	row(t, deaf <= limit && checkers["room"][9].Gaps() > 0, "F05", "Redis's address leads to another server, the old one stays up ("+name+" form)",
 		"deaf for "+seconds(deaf)+", then told", "2 probe intervals ("+seconds(2*interval)+") and the time to subscribe")
 }
 
