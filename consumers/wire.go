@@ -1,6 +1,10 @@
 package consumers
 
-import "context"
+import (
+	"context"
+
+	"github.com/belleville/belleville/djangocompat"
+)
 
 // A Wire says how a server carries the connections of a route. The zero Wire is a good one. All connections of the
 // route share it, and nobody changes it.
@@ -79,6 +83,9 @@ func (s *Scope) Wire() *Wire {
 	}
 	return s.wire
 }
+
+// User is who opens the connection.
+func (s *Socket) User() *djangocompat.User { return s.conn.Scope().User }
 
 // Wire says how the connection is carried.
 func (s *Socket) Wire() *Wire { return s.conn.Scope().Wire() }

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+
+	"github.com/belleville/belleville/djangocompat"
 )
 
 // admission counts connections, in all and by address.
@@ -13,17 +15,19 @@ type admission struct {
 	// Set at birth, never changed.
 	total      int
 	perAddress int
+	perUser    int
 
 	mu        sync.Mutex // guards the fields below
 	held      int
 	byAddress map[netip.Prefix]int
+	byUser    map[djangocompat.PK]int
 }
 
 // newAdmission returns the admission that cfg asks for.
 func newAdmission(cfg *Config) *admission {
 	return &admission{
-		total: cfg.MaxConnections, perAddress: cfg.MaxConnectionsPerAddress,
-		byAddress: make(map[netip.Prefix]int),
+		total: cfg.MaxConnections, perAddress: cfg.MaxConnectionsPerAddress, perUser: cfg.MaxConnectionsPerUser,
+		byAddress: make(map[netip.Prefix]int), byUser: make(map[djangocompat.PK]int),
 	}
 }
 
@@ -37,8 +41,29 @@ func (a *admission) count() int {
 // A ticket is a connection's place in the counts.
 type ticket struct {
 	admission *admission
-	address   netip.Prefix // invalid while it is not counted by address
+	address   netip.Prefix       // invalid while it is not counted by address
+	user      *djangocompat.User // nil while it is not counted by user
+	released  bool
 	once      sync.Once
+}
+
+// join counts the connection by its user, too. It reports whether that has too many.
+func (t *ticket) join(u *djangocompat.User) (ok bool) {
+	a := t.admission
+	if a == nil || a.perUser <= 0 || !u.IsAuthenticated() {
+		return true
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case t.released:
+		return true // it is gone by now
+	case a.byUser[u.PK] >= a.perUser:
+		return false
+	}
+	a.byUser[u.PK]++
+	t.user = u
+	return true
 }
 
 // admit counts a connection. It returns nil where there are too many.
@@ -90,6 +115,12 @@ func (t *ticket) release() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.held--
+		t.released = true
+		if t.user != nil {
+			if a.byUser[t.user.PK]--; a.byUser[t.user.PK] == 0 {
+				delete(a.byUser, t.user.PK)
+			}
+		}
 		if !t.address.IsValid() {
 			return
 		}

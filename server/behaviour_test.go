@@ -142,7 +142,7 @@ func TestASilentClientIsPingedThenClosed(t *testing.T) {
 	})
 }
 
-func TestAHeadThatNeverEndsIsCutOff(t *testing.T) {
+func TestT23AHeadThatNeverEndsIsCutOff(t *testing.T) {
 	cfg := server.Config{HandshakeTimeout: 400 * time.Millisecond}
 	onBoth(t, echoes, cfg, func(t *testing.T, s *site) {
 		says := []string{"", "GET", "GET / HTTP/1.1\r\nHost: x\r\n"}
@@ -178,7 +178,7 @@ func (f *flooder) Receive(_ context.Context, c *consumers.Conn, _ consumers.Mess
 
 func (f *flooder) Disconnect(context.Context, *consumers.Conn, consumers.CloseCode) error { return nil }
 
-func TestAClientThatDoesNotReadIsClosed(t *testing.T) {
+func TestT34AClientThatDoesNotReadIsClosed(t *testing.T) {
 	var sent atomic.Int64
 	app := func() consumers.Application {
 		return consumers.New(func() *flooder { return &flooder{&sent} })

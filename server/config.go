@@ -35,6 +35,19 @@ type Config struct {
 	// answered with 429. Default: no limit.
 	MaxConnectionsPerAddress int
 
+	// MaxConnectionsPerUser is the same for one user who is logged in; one more is answered with 429. Default: no
+	// limit.
+	MaxConnectionsPerUser int
+	// HandshakeRate is how many handshakes and plain requests one client address, or one /64 network of IPv6, may begin
+	// in a second, HandshakeBurst how many at once; more are answered with 429. Defaults: no limit, twice the rate.
+	HandshakeRate  int
+	HandshakeBurst int
+	// MessageRate is how many messages a client may send in a second, MessageBurst how many at once. Who sends
+	// more is read from more slowly; who does so for half a minute without a pause is closed with 1008. Defaults: no
+	// limit, twice the rate.
+	MessageRate  int
+	MessageBurst int
+
 	// QueueBytes and QueueFrames are how much may wait for a client that does not read; then it is closed
 	// with 1013. A single message may be larger, and a burst four times as much, or four of the largest
 	// messages, until it shows whether the client reads. Defaults: 256 KiB, 4096.
@@ -87,6 +100,8 @@ func (c Config) withDefaults() Config {
 	fill(&c.MaxHeaders, 100)
 	last(&c.HandshakeTimeout, 5*time.Second)
 	fill(&c.MaxConnections, descriptorBudget())
+	fill(&c.HandshakeBurst, 2*c.HandshakeRate)
+	fill(&c.MessageBurst, 2*c.MessageRate)
 	fill(&c.QueueBytes, 256<<10)
 	fill(&c.QueueFrames, 4096)
 	last(&c.WriteTimeout, 30*time.Second)

@@ -66,6 +66,9 @@ type conn struct {
 	deaf     bool      // nothing that comes is looked at any more; while open it is about to part
 	hungUp   bool      // the peer has ended its side
 	ended    bool      // and all that it has said was read
+	starved  bool      // the peer has spent its budget of messages
+	tokens   uint32    // that budget, in thousandths
+	hungry   uint32    // for how many ticks the peer has been starved
 	writer   writer
 	readable bool // the descriptor may have more, which nobody wanted yet
 	stuck    bool // the descriptor takes no more for now; an event will say when
@@ -76,15 +79,15 @@ type conn struct {
 	mu     sync.Mutex // guards the fields below
 	phase  phase
 	want   wants
-	posted bool // the owner knows that something is wanted
-	held   bool // the consumer takes no more messages for now
-	socket *consumers.Socket
-	opened bool      // the handshake was answered with 101
-	key    string    // Sec-WebSocket-Key, until the handshake is answered
-	offer  deflation // what the client can decompress
-	out    outbox
+	posted bool                // the owner knows that something is wanted
+	held   bool                // the consumer takes no more messages for now
+	offer  deflation           // what the client can decompress
+	opened bool                // the handshake was answered with 101
 	code   consumers.CloseCode // why it was closed, by us or by the peer; 0 while it is not
-	since  int64               // the tick at which the phase began
+	socket *consumers.Socket
+	key    string // Sec-WebSocket-Key, until the handshake is answered
+	out    outbox
+	since  int64 // the tick at which the phase began
 }
 
 // request asks the owner for something.

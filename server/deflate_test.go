@@ -106,8 +106,8 @@ func TestWhatIsCompressedCanBeRead(t *testing.T) {
 	}
 }
 
-// T30: a hundred messages that inflate to a thousand times their size, at once.
-func TestBombsOfCompressionStayInTheirBounds(t *testing.T) {
+// A hundred messages that inflate to a thousand times their size, at once.
+func TestT30BombsOfCompressionStayInTheirBounds(t *testing.T) {
 	const limit = 1 << 20
 	bomb := squeezed(t, make([]byte, 1000<<20/8)) // 125 MiB of zeros
 	var ds deflaters

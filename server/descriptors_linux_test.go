@@ -11,7 +11,7 @@ import (
 // at is a server that listens elsewhere.
 func at(addr string) *site { return &site{addr: addr} }
 
-func TestAServerWithoutDescriptorsLivesOn(t *testing.T) {
+func TestT37AServerWithoutDescriptorsLivesOn(t *testing.T) {
 	c := startChild(t, "server")
 	var addr string
 	c.do(t, "serve", serveArgs{Listen: "127.0.0.1:0", OpenFiles: 60, MaxConnections: 10_000}, &addr)

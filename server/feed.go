@@ -35,6 +35,12 @@ func (c *conn) hear(now int64) {
 	if now/ticksInSecond != c.heard/ticksInSecond {
 		c.controls = 0
 	}
+	if b := c.server.budget; b.rate > 0 {
+		c.tokens = b.refill(c.tokens, now-c.heard)
+		if c.tokens == b.full() {
+			c.hungry = 0 // it has rested
+		}
+	}
 	c.heard = now
 }
 
@@ -113,6 +119,10 @@ func (c *conn) feedFrames(data []byte) (more bool) {
 		}
 		if c.in != nil && p == closing {
 			c.in.mute()
+		}
+		if c.starved && p == open {
+			c.leave(data)
+			return false
 		}
 		used, err := c.frame(data)
 		if err != nil {
@@ -225,6 +235,7 @@ func (c *conn) assembled() int {
 
 // deliver hands a message to the consumer.
 func (c *conn) deliver(m consumers.Message) {
+	c.starved = !c.spend()
 	c.mu.Lock()
 	socket := c.socket
 	if c.phase != open {

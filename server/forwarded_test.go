@@ -18,7 +18,7 @@ func headerOf(t *testing.T, lines string) consumers.Header {
 	return h.fields
 }
 
-func TestWhoIsBelievedAboutTheClient(t *testing.T) {
+func TestT40WhoIsBelievedAboutTheClient(t *testing.T) {
 	const (
 		proxy, proxy6 = "10.0.0.1:1111", "[fd00::1]:1111"
 		stranger      = "192.0.2.66:6666"

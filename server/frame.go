@@ -23,6 +23,7 @@ var (
 	errFragments = &frameError{consumers.ClosePolicyViolation, "fragments"}
 	errNotUTF8   = &frameError{consumers.CloseInvalidPayload, "utf8"}
 	errDeflate   = &frameError{consumers.CloseInvalidPayload, "deflate"}
+	errFlood     = &frameError{consumers.ClosePolicyViolation, "message_rate"}
 	errControls  = &frameError{consumers.ClosePolicyViolation, "control_frames"}
 )
 

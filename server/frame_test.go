@@ -6,7 +6,7 @@ import (
 	"github.com/belleville/belleville/server"
 )
 
-func TestAMessageBehindTheHandshakeIsNotLost(t *testing.T) {
+func TestT26AMessageBehindTheHandshakeIsNotLost(t *testing.T) {
 	onBoth(t, echoes, server.Config{}, func(t *testing.T, s *site) {
 		whole := goodHead + frame(fText, "early") + frame(fText, "bird")
 		for split := 1; split < len(whole); split += 7 {

@@ -46,7 +46,7 @@ func (s *Server) handshake(c *conn, h *head) {
 	case s.draining.Load():
 		c.refuseWith(consumers.Response{Status: http.StatusServiceUnavailable, Header: retryAfter(), Reason: consumers.ReasonDraining})
 		return
-	case !c.ticket.locate(scope.Client.Addr()):
+	case !s.rates.allow(scope.Client.Addr(), s.clock.now()), !c.ticket.locate(scope.Client.Addr()):
 		c.refuseWith(consumers.Response{Status: http.StatusTooManyRequests, Header: retryAfter(), Reason: consumers.ReasonLimit})
 		return
 	}
@@ -92,6 +92,10 @@ func (s *Server) decide(c *conn, scope *consumers.Scope) {
 	socket, ok := instance.(*consumers.Socket)
 	if !ok {
 		s.deny(c, consumers.ErrNoRoute) // this route is for plain HTTP
+		return
+	}
+	if !c.ticket.join(socket.User()) {
+		s.deny(c, &consumers.Denial{Status: http.StatusTooManyRequests, Header: retryAfter(), Reason: consumers.ReasonLimit})
 		return
 	}
 	c.mu.Lock()

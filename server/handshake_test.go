@@ -24,7 +24,7 @@ func with(old, lines string) string {
 	return strings.Replace(goodHead, old, lines, 1)
 }
 
-func TestRequestHeads(t *testing.T) {
+func TestT25RequestHeads(t *testing.T) {
 	const (
 		host    = "Host: example.com\r\n"
 		key     = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -179,7 +179,7 @@ func TestTheApplicationAnswersTheHandshake(t *testing.T) {
 	}
 }
 
-func TestErrorsOfOpenAreAnswered(t *testing.T) {
+func TestT27ErrorsOfOpenAreAnswered(t *testing.T) {
 	tests := []struct {
 		name string
 		err  error

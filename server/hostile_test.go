@@ -12,7 +12,7 @@ import (
 	"github.com/belleville/belleville/server"
 )
 
-func TestClientsThatStopInAFrameHoldUpNobody(t *testing.T) {
+func TestT35ClientsThatStopInAFrameHoldUpNobody(t *testing.T) {
 	onBoth(t, echoes, server.Config{}, func(t *testing.T, s *site) {
 		for _, stop := range []string{"G", goodHead[:40], goodHead + "\x81", goodHead + "\x82\xff\x00", goodHead + frame(fBinary, repeat("x", 5000))[:3000]} {
 			for range 10 {
@@ -29,7 +29,7 @@ func TestClientsThatStopInAFrameHoldUpNobody(t *testing.T) {
 	})
 }
 
-func TestTheLimitOfConnectionsIsExact(t *testing.T) {
+func TestT36TheLimitOfConnectionsIsExact(t *testing.T) {
 	const limit, dials = 50, 200
 	for _, tr := range transports {
 		t.Run(tr.name, func(t *testing.T) {

@@ -6,7 +6,7 @@ import "github.com/belleville/belleville/consumers"
 func (s *Server) newConn(d driver, t *ticket) *conn {
 	now := s.clock.now()
 	s.metrics.connections.Inc()
-	return &conn{server: s, driver: d, ticket: t, heard: now, since: now, fd: -1}
+	return &conn{server: s, driver: d, ticket: t, heard: now, since: now, fd: -1, tokens: s.budget.full()}
 }
 
 // mayRead reports whether somebody takes what the peer sends next. Until then it stays in the kernel, whose
@@ -17,7 +17,7 @@ func (c *conn) mayRead() bool {
 	case deciding:
 		return c.in == nil || len(c.in.tail) < maxEarly
 	case open:
-		return ready || c.deaf
+		return ready && !c.starved || c.deaf
 	}
 	return true
 }

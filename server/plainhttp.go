@@ -149,7 +149,8 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request) {
 		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusBadRequest, Reason: consumers.ReasonMalformed})
 		return
 	}
-	if hc, ok := r.Context().Value(handedKey{}).(*handedConn); ok && !hc.ticket.locate(scope.Client.Addr()) {
+	hc, ok := r.Context().Value(handedKey{}).(*handedConn)
+	if !s.rates.allow(scope.Client.Addr(), s.clock.now()) || ok && !hc.ticket.locate(scope.Client.Addr()) {
 		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusTooManyRequests, Header: retryAfter(), Reason: consumers.ReasonLimit})
 		return
 	}

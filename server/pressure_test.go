@@ -129,7 +129,7 @@ func standsStill(n *atomic.Int64) func() bool {
 	}
 }
 
-func TestAClientThatPingsAndDoesNotReadIsClosed(t *testing.T) {
+func TestT32AClientThatPingsAndDoesNotReadIsClosed(t *testing.T) {
 	for _, tr := range transports {
 		t.Run(tr.name, func(t *testing.T) {
 			l, err := (&net.ListenConfig{Control: smallBuffers}).Listen(t.Context(), "tcp", "127.0.0.1:0")

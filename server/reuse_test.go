@@ -45,9 +45,9 @@ func (h *holder) Receive(ctx context.Context, c *consumers.Conn, m consumers.Mes
 
 func (h *holder) Disconnect(context.Context, *consumers.Conn, consumers.CloseCode) error { return nil }
 
-// TestDescriptorsAreReusedWithoutMixUp has two users come and go on the few descriptors that there are, each of
+// TestT38DescriptorsAreReusedWithoutMixUp has two users come and go on the few descriptors that there are, each of
 // whom must hear nothing but what is meant for them.
-func TestDescriptorsAreReusedWithoutMixUp(t *testing.T) {
+func TestT38DescriptorsAreReusedWithoutMixUp(t *testing.T) {
 	const cycles, workers = 250, 4
 	app := func() consumers.Application {
 		return consumers.New(func() *holder { return new(holder) }, consumers.OnGroup(func(e secret) (consumers.Message, error) {

@@ -40,6 +40,9 @@ func (l *loop) reschedule(c *conn) {
 		soon = now + ticks(endTimeout)
 	case open:
 		soon = c.heard + ticks(l.server.cfg.PingInterval)
+		if c.starved {
+			soon = now + wheelStep
+		}
 		if c.deaf {
 			soon = min(soon, c.heard+ticks(closeTimeout))
 		}

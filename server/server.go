@@ -27,6 +27,8 @@ type Server struct {
 	metrics   *metrics
 	admission *admission
 	deflaters deflaters
+	rates     *addressRates
+	budget    messageBudget
 	http      *http.Server
 	handed    *handedListener // connections that turned out to be plain HTTP
 
@@ -60,6 +62,8 @@ func New(app consumers.Application, layer channellayer.Layer, cfg Config) *Serve
 		clock:      newClock(),
 		metrics:    newMetrics(cfg.Registerer),
 		admission:  newAdmission(&cfg),
+		rates:      newAddressRates(cfg.HandshakeRate, cfg.HandshakeBurst),
+		budget:     messageBudget{cfg.MessageRate, min(cfg.MessageBurst, 1<<20)},
 		handed:     newHandedListener(),
 		drainBegan: make(chan struct{}),
 		stop:       make(chan struct{}),

@@ -67,7 +67,7 @@ func FuzzText(f *testing.F) {
 	})
 }
 
-func TestABadTextFailsAtTheByteThatMakesItSo(t *testing.T) {
+func TestT31ABadTextFailsAtTheByteThatMakesItSo(t *testing.T) {
 	tests := []struct {
 		name string
 		text string

@@ -55,8 +55,12 @@ func (c *conn) expireOpen(now int64) (next int64, drop bool) {
 		return next, false
 	}
 	cfg := &c.server.cfg
+	if c.starved {
+		c.feedStarved(now)
+	}
 	if !c.mayRead() {
-		c.heard, c.pinged = now, false // it may have spoken: it is us who do not listen
+		c.hear(now) // it may have spoken: it is us who do not listen
+		c.pinged = false
 		if c.in != nil {
 			c.in.since = now
 		}
@@ -81,6 +85,9 @@ func (c *conn) expireOpen(now int64) (next int64, drop bool) {
 			return next, true
 		}
 		next = min(next, stuck)
+	}
+	if c.starved {
+		next = min(next, now+wheelStep)
 	}
 	if c.in != nil && !c.in.empty() {
 		late := c.in.since + ticks(messageTimeout)
