@@ -19,7 +19,7 @@ func TestWhoTakesTooLongIsCutOff(t *testing.T) {
 	}{
 		{"a client that is quiet stays", "", "PING\r\n", 0},
 		{"half a command", "", "*2\r\n$4\r\nEC", commandTime},
-		{"a client that sends more and more while it waits", "", "BZPOPMIN k 0\r\n" + strings.Repeat("PING\r\n", 2*mostAhead), commandTime},
+		{"a client that sends more and more while it waits", "", encoded("BZPOPMIN", "k", "0") + strings.Repeat("PING\r\n", 2*mostAhead), commandTime},
 		{"a stranger that is quiet", "sesame", "", strangerTime},
 		{"a stranger that only talks", "sesame", "PING\r\nPING\r\n", strangerTime},
 	}
@@ -59,4 +59,9 @@ func cutOff(t *testing.T, password, send string, after time.Duration) {
 	if err := l.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// encoded returns a command as it is sent.
+func encoded(args ...string) string {
+	return string(appendBulks(nil, args)) // which is an answer's form too
 }

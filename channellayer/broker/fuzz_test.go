@@ -21,7 +21,8 @@ func conversations() []string {
 		"*-1\r\n*0\r\n\r\n",
 		"*1000000000\r\n$1000000000\r\n",
 		"*2\r\n$-1\r\n",
-		"HELLO 3\r\nHELLO 2 AUTH default x SETNAME y\r\nAUTH sesame\r\nCLIENT ID\r\nRESET\r\nINFO\r\n",
+		encoded("HELLO", "3") + encoded("HELLO", "2", "AUTH", "default", "x", "SETNAME", "y") + encoded("CLIENT", "ID") + encoded("RESET"),
+		"AUTH sesame\r\nINFO\r\nPING\r\nPOST / HTTP/1.1\r\n",
 		"ZRANGE k 0 -1 WITHSCORES\r\nZRANGEBYSCORE k (1 inf LIMIT 0 1\r\nSCAN 0 MATCH * COUNT 1\r\nKEYS [a\r\n",
 		"EVAL x 1 k\r\nEVALSHA 33ce775bc9b43441f7d5abf901ba299582c8562b 1 k m 1 1 1\r\nSCRIPT LOAD x\r\nPUBSUB NUMSUB t\r\n",
 	}

@@ -62,7 +62,8 @@ func TestWhatIsNotTheProtocolEndsTheConnection(t *testing.T) {
 		{"an argument that is longer than it says", "*1\r\n$4\r\nPINGPING\r\n"},
 		{"a line without an end", strings.Repeat("x", 1<<13)},
 		{"arguments that are too long together", "*9\r\n" + strings.Repeat("$1000000\r\n"+strings.Repeat("x", 1000000)+"\r\n", 5)},
-		{"HTTP", "POST / HTTP/1.1\r\nHost: x\r\n\r\n*\r\n"},
+		{"a page that has a browser send commands", "POST / HTTP/1.1\r\nHost: x\r\n\r\n" + encode("ZADD", "fromapage", "1", "a")},
+		{"a word that is no command of the protocol's", "ZADD fromapage 1 a\r\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -73,8 +74,8 @@ func TestWhatIsNotTheProtocolEndsTheConnection(t *testing.T) {
 			}
 		})
 	}
-	if got := dial(t, address).do(t, "PING"); got != "+PONG" {
-		t.Errorf("another client got %s", got)
+	if got := dial(t, address).do(t, "EXISTS", "fromapage"); got != ":0" {
+		t.Errorf("another client got %s, want no key from what was refused", got)
 	}
 }
 

@@ -26,7 +26,8 @@ import (
 
 // Layer is a [channellayer.Layer] and a [channellayer.Listener], and the server that others share it through.
 //
-// It needs not be told which form the site uses: it takes part in both.
+// It needs not be told which form the site uses: it takes part in both. It is never cut off from itself, so that its channels
+// never get a channellayer.GapType.
 type Layer struct {
 	// Set at birth, never changed.
 	config     Config

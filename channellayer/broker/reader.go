@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -96,13 +97,18 @@ func (r *reader) readOne() (command, error) {
 	return command{args: args, bytes: r.taken}, nil
 }
 
-// inline reads a command that is a line of words, as people type it.
+// inline reads a command that is a line of words, as what watches a server sends it. Others are refused: a page in a browser
+// can have a POST sent here, whose body would be commands.
 func (r *reader) inline() (command, error) {
 	line, err := r.line()
 	if err != nil {
 		return command{}, err
 	}
-	return command{args: strings.Fields(line), bytes: r.taken}, nil
+	words := strings.Fields(line)
+	if len(words) > 0 && !slices.Contains([]string{"AUTH", "PING", "INFO", "QUIT"}, strings.ToUpper(words[0])) {
+		return command{}, errProtocol
+	}
+	return command{args: words, bytes: r.taken}, nil
 }
 
 // argument reads "$", a length, and as many bytes.
