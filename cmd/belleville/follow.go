@@ -33,7 +33,8 @@ func (s *site) follow(ctx context.Context, cfg *config.Config, reg prometheus.Re
 	if cfg.Live.Control {
 		f.running.Go(func() error { return f.live.Obey(running, s.layer) })
 	}
-	if cfg.Live.Triggers == config.TriggersOff {
+	nowhere := cfg.Django.DatabaseURL.IsZero() && cfg.Live.Triggers == config.TriggersAuto // to listen
+	if cfg.Live.Triggers == config.TriggersOff || nowhere {
 		return nil
 	}
 	return s.hear(ctx, running, cfg, reg)
