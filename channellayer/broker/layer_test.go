@@ -110,3 +110,22 @@ func next(t testing.TB, q *channellayer.Queue) channellayer.Event {
 	}
 	return e
 }
+
+func TestManyMembersAreOneToOthers(t *testing.T) {
+	l, address := open(t, broker.Config{})
+	w := dial(t, address)
+	var names []string
+	for range 15_000 {
+		name, _ := channel(t, l, "room")
+		names = append(names, name)
+	}
+	if got := w.do(t, "ZCARD", "asgi:group:room"); got != ":1" {
+		t.Errorf("the group has %s members for Django, want 1", got)
+	}
+	for _, name := range names {
+		l.CloseChannel(name)
+	}
+	if got := w.do(t, "DBSIZE"); got != ":0" {
+		t.Errorf("%s keys are left after all channels were closed", got)
+	}
+}
