@@ -76,7 +76,7 @@ func TestUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"nothing", nil, `expected one of "serve", "demo", "session", "signing", "password", ...`},
+		{"nothing", nil, `expected one of "serve", "demo", "kick", "session", "signing", ...`},
 		{"an unknown command", []string{"srve"}, "unexpected argument"},
 		{"an unknown flag", []string{"serve", "--confg"}, `unknown flag --confg, did you mean "--config"?`},
 		{"an unknown flag's value is not told", []string{"serve", "--key=canary"}, "unknown flag --key"},
