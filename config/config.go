@@ -238,7 +238,7 @@ func Default() Config {
 		},
 		ChannelLayers:  ChannelLayers{Default: ChannelLayer{Backend: inMemoryBackend, Prefix: "asgi", SerializerFormat: "msgpack", Capacity: 100, Expiry: Seconds(time.Minute), GroupExpiry: Seconds(24 * time.Hour)}},
 		Authentication: defaultAuthentication(),
-		Live:           Live{RecheckInterval: 30 * time.Second, Triggers: TriggersAuto},
+		Live:           Live{RecheckInterval: 30 * time.Second, Triggers: TriggersAuto, CacheAge: 10 * time.Second},
 		Log:            Log{Format: "text"},
 	}
 }

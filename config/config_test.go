@@ -111,6 +111,8 @@ func samples(secretFile string) map[string]sample {
 
 		"live.recheck_interval":     text("10s"),
 		"live.triggers":             text("required"),
+		"live.cache_age":            text("3s"),
+		"live.cache_bytes":          bare("1000000"),
 		"live.control":              {`true`, "true"},
 		"database.query_exec_mode":  text("exec"),
 		"database.max_waiting":      bare("9"),

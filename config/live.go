@@ -25,6 +25,8 @@ type Live struct {
 	RecheckInterval time.Duration `toml:"recheck_interval"`
 	Triggers        string        `toml:"triggers"`
 	Control         bool          `toml:"control"`
+	CacheAge        time.Duration `toml:"cache_age"`
+	CacheBytes      int           `toml:"cache_bytes"`
 }
 
 // liveSessions checks how sessions are followed.

@@ -48,6 +48,8 @@ func (c *Config) Sessions(reg prometheus.Registerer, logger *slog.Logger) sessio
 		QueryExecMode:          c.Database.QueryExecMode,
 		MaxWaiting:             c.Database.MaxWaiting,
 		ListenURL:              c.Database.ListenURL,
+		CacheAge:               c.Live.CacheAge,
+		CacheBytes:             c.Live.CacheBytes,
 		Registerer:             reg,
 		Logger:                 logger,
 	}

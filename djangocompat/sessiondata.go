@@ -189,3 +189,16 @@ func (d SessionData) Pickle() ([]byte, error) {
 	}
 	return pickle.Encode(d.dict.python())
 }
+
+// Size returns about how many bytes the data takes in memory.
+func (d SessionData) Size() int {
+	const perKey = 32
+	switch {
+	case d.pickled != nil:
+		return len(d.pickled.data) + perKey*d.pickled.size
+	case d.dict != nil:
+		return len(d.dict.text) + perKey*len(d.dict.pairs)
+	default:
+		return 0
+	}
+}

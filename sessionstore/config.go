@@ -111,6 +111,11 @@ type Config struct {
 	// Default: 16384.
 	MaxWaiting int
 
+	// CacheAge is how long handshakes may use what was looked up, where Remember lets them. Default: not at all.
+	CacheAge time.Duration
+	// CacheBytes bounds what is remembered. Default: 16 MiB.
+	CacheBytes int
+
 	// Now is the clock of sessions. Default: time.Now.
 	Now func() time.Time
 	// Registerer takes the metrics. Default: none.
@@ -162,6 +167,7 @@ func (c Config) withDefaults() Config {
 	c.PoolSize = orDefault(c.PoolSize, 6)
 	c.QueryTimeout = orDefault(c.QueryTimeout, 2*time.Second)
 	c.ConnectTimeout = orDefault(c.ConnectTimeout, 5*time.Second)
+	c.CacheBytes = orDefault(c.CacheBytes, 16<<20)
 	c.MaxWaiting = orDefault(c.MaxWaiting, 16384)
 	c.Permissions = c.Permissions.withDefaults()
 	c.Logger = orDefault(c.Logger, slog.New(slog.DiscardHandler))

@@ -39,14 +39,25 @@ func (e dbEngine) load(ctx context.Context, key string) (djangocompat.SessionDat
 	if !djangocompat.PlausibleSessionKey(key) {
 		return djangocompat.SessionData{}, loadImplausible, nil
 	}
+	if data, found, known := e.s.memory.session(key); known {
+		if !found {
+			return data, loadUnknown, nil
+		}
+		return data, loadFound, nil
+	}
+	begun := e.s.memory.sessions.begin()
 	row, ok, err := e.s.sessions.get(ctx, key)
 	switch {
 	case err != nil:
 		return djangocompat.SessionData{}, loadUnavailable, err
 	case !ok:
+		e.s.memory.keepSession(begun, key, djangocompat.SessionData{}, nil)
 		return djangocompat.SessionData{}, loadUnknown, nil
 	}
 	data, err := row.decode(e.s.codec)
+	if err == nil {
+		e.s.memory.keepSession(begun, key, data, row)
+	}
 	return data, loadResultOf(err), nil
 }
 

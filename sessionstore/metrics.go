@@ -53,6 +53,7 @@ type metrics struct {
 	faults  *prometheus.CounterVec
 	storage *prometheus.CounterVec
 	caching *prometheus.CounterVec
+	memory  *prometheus.CounterVec
 	batches *prometheus.HistogramVec
 	up      prometheus.GaugeFunc
 	open    prometheus.GaugeFunc
@@ -68,6 +69,9 @@ func newMetrics(s *Store) *metrics {
 		logins:  counter("sessions_passwords_checked_total", "Names and passwords checked, by result.", "result"),
 		faults:  counter("sessions_database_errors_total", "Errors of the database, by kind.", "fault"),
 		storage: counter("sessions_storage_errors_total", "Errors of the cache or the folder that sessions are in, by kind.", "fault"),
+		memory: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sessions_remembered_total", Help: "Lookups while changes are heard of, by what was looked up and whether it was remembered.",
+		}, []string{"lookup", "result"}),
 		caching: counter("sessions_cache_lookups_total", "Sessions looked up in the cache, by result.", "result"),
 		batches: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "sessions_batch_keys",
@@ -100,7 +104,7 @@ func gauge(name, help string, value func() float64) prometheus.GaugeFunc {
 }
 
 func (m *metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.loads, m.checks, m.saves, m.logins, m.faults, m.storage, m.caching, m.batches, m.up, m.open, m.busy}
+	return []prometheus.Collector{m.loads, m.checks, m.saves, m.logins, m.faults, m.storage, m.caching, m.memory, m.batches, m.up, m.open, m.busy}
 }
 
 // register puts the metrics into reg, which may be nil.
@@ -148,6 +152,15 @@ func (m *metrics) cached(hits, misses int, err error) {
 	}
 	m.caching.WithLabelValues("hit").Add(float64(hits))
 	m.caching.WithLabelValues("miss").Add(float64(misses))
+}
+
+// remembered counts what was remembered, and was not.
+func (m *metrics) remembered(kind lookupKind, known bool) {
+	result := "miss"
+	if known {
+		result = "hit"
+	}
+	m.memory.WithLabelValues(string(kind), result).Inc()
 }
 
 func (m *metrics) fault(f Fault) { m.faults.WithLabelValues(f.String()).Inc() }

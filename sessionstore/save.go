@@ -27,6 +27,7 @@ func (s *Store) Exists(ctx context.Context, key string) (bool, error) {
 // Python: SessionStore.save.
 func (s *Store) Save(ctx context.Context, session *djangocompat.Session, mode djangocompat.SaveMode) (string, error) {
 	key, err := s.engine.save(ctx, session, mode)
+	s.memory.touch(session.Key())
 	s.metrics.saved(err)
 	if err != nil {
 		return "", fmt.Errorf("save session: %w", err)
@@ -57,6 +58,7 @@ func (s *Store) exec(ctx context.Context, first statement, others ...statement) 
 // nothing has happened.
 func (s *Store) Replace(ctx context.Context, old string, session *djangocompat.Session) (string, error) {
 	key, err := s.engine.replace(ctx, old, session)
+	s.memory.touch(old)
 	s.metrics.saved(err)
 	if err != nil {
 		return "", fmt.Errorf("save session: %w", err)
@@ -66,7 +68,9 @@ func (s *Store) Replace(ctx context.Context, old string, session *djangocompat.S
 
 // Delete implements djangocompat.Backend. Python: SessionStore.delete.
 func (s *Store) Delete(ctx context.Context, key string) error {
-	if err := s.engine.delete(ctx, key); err != nil {
+	err := s.engine.delete(ctx, key)
+	s.memory.touch(key)
+	if err != nil {
 		return fmt.Errorf("delete session: %w", err)
 	}
 	return nil

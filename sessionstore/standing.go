@@ -22,9 +22,6 @@ type Standing struct {
 	Expires time.Time
 }
 
-// lookupStandings are the lookups of sessions that are open.
-const lookupStandings lookupKind = "standing"
-
 // maxStandings is how many sessions, or users, one query asks about.
 const maxStandings = 1000
 
@@ -139,7 +136,9 @@ func (s *Store) rowsOf(ctx context.Context, claims []claim) (map[djangocompat.PK
 
 // readTogether reads sessions from the table in one query.
 func (s *Store) readTogether(ctx context.Context, keys []string) ([]Standing, error) {
-	rows, err := s.fetchStanding(ctx, keys)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
+	defer cancel()
+	rows, err := s.fetchSessions(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -151,45 +150,10 @@ func (s *Store) readTogether(ctx context.Context, keys []string) ([]Standing, er
 			continue
 		}
 		if data, err := row.decode(s.codec); err == nil {
-			standings[i].Session, standings[i].Expires = djangocompat.NewSession(key, data, s), row.expires
+			standings[i].Session, standings[i].Expires = djangocompat.NewSession(key, data, s), row.ends
 		}
 	}
 	return standings, nil
-}
-
-// standingRow is a row of the session table, and when it expires.
-type standingRow struct {
-	sessionRow
-	expires time.Time
-}
-
-// fetchStanding is the query for the sessions under keys with the times at which they expire.
-func (s *Store) fetchStanding(ctx context.Context, keys []string) (map[string]*standingRow, error) {
-	t, err := s.ready()
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
-	defer cancel()
-	s.metrics.batch(lookupStandings, len(keys))
-	found := make(map[string]*standingRow, len(keys))
-	err = s.db.query(ctx, t.standings(keys, s.cfg.Now()), func(scan func(...any) error) error {
-		var key textValue
-		row, at := new(standingRow), timeValue{location: t.location}
-		if err := scan(&key, &row.text, &at); err != nil {
-			return err
-		}
-		row.expires = at.Time
-		found[string(key)] = row
-		return nil
-	})
-	if faultOf(err) == FaultValue && len(keys) > 1 {
-		return apart(ctx, keys, s.fetchStanding)
-	}
-	if err != nil && faultOf(err) == FaultValue { // no such key can be in the table
-		return nil, nil
-	}
-	return found, s.noted(err)
 }
 
 // maxReaders bounds the sessions that are read at the same time one by one.

@@ -29,6 +29,7 @@ type Store struct {
 	users       *batcher[djangocompat.PK, userRow]
 	permissions *batcher[djangocompat.PK, *grants]
 	granted     *granted
+	memory      *memory
 	passwords   *passwords
 	stop        context.CancelFunc
 	workers     *sync.WaitGroup
@@ -127,6 +128,7 @@ func newStore(cfg Config, db database) *Store {
 		asked:     make(chan struct{}, 1),
 	}
 	s.metrics = newMetrics(s)
+	s.memory = newMemory(cfg, s.metrics)
 	s.sessions = newBatcher(cfg, s.workers, s.fetchSessions)
 	s.cached = newBatcher(cfg, s.workers, s.fetchCached)
 	s.users = newBatcher(cfg, s.workers, s.fetchUsers)

@@ -26,10 +26,9 @@ type tables struct {
 	extra    []string
 	where    []condition
 
-	readSession  string // SELECT … FROM … WHERE
-	readStanding string // the same, with the time at which it expires
-	readUser     string // SELECT … FROM … WHERE
-	lastLogin    string // quoted; "" if there is none
+	readSession string // SELECT … FROM … WHERE
+	readUser    string // SELECT … FROM … WHERE
+	lastLogin   string // quoted; "" if there is none
 
 	tokens tokenTables
 
@@ -154,7 +153,6 @@ func (t *tables) prepare(maxSession int) {
 	columns := `SELECT "session_key", CASE WHEN octet_length("session_data") <= ` + limit + ` THEN "session_data" END`
 	from := " FROM " + t.sessions + " WHERE "
 	t.readSession = columns + `, "expire_date"` + from
-	t.readStanding = t.readSession
 	list := make([]string, 0, len(t.columns)+len(t.extra))
 	for _, name := range slices.Concat(t.columns, t.extra) {
 		if name != "" {
@@ -177,17 +175,8 @@ func (t *tables) time(at time.Time) any {
 
 // liveSessions reads the sessions under keys that have not expired at now.
 func (t *tables) liveSessions(keys []string, now time.Time) statement {
-	return t.live(t.readSession, keys, now)
-}
-
-// standings reads the same sessions with the times at which they expire.
-func (t *tables) standings(keys []string, now time.Time) statement {
-	return t.live(t.readStanding, keys, now)
-}
-
-func (t *tables) live(read string, keys []string, now time.Time) statement {
 	args := append(t.dialect.texts(keys), t.time(now))
-	sql := read + t.dialect.oneOf(`"session_key"`, djangocompat.PKText, len(keys)) +
+	sql := t.readSession + t.dialect.oneOf(`"session_key"`, djangocompat.PKText, len(keys)) +
 		` AND "expire_date" > ` + t.dialect.param(len(args))
 	return statement{sql, args}
 }

@@ -94,7 +94,7 @@ func (s *Store) claimed(ctx context.Context, session *djangocompat.Session) (use
 	if err != nil || !representable(pk) {
 		return userRow{}, "", BadPK, nil
 	}
-	row, ok, err := s.users.get(ctx, pk)
+	row, ok, err := s.user(ctx, pk)
 	switch {
 	case err != nil:
 		return userRow{}, "", NoLogin, err

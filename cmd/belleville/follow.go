@@ -57,6 +57,7 @@ func (s *site) hear(ctx, running context.Context, cfg *config.Config, reg promet
 	if err != nil {
 		return fmt.Errorf("live: %w", err)
 	}
+	s.store.Remember(l)
 	first, ended := make(chan struct{}, 1), make(chan error, 1)
 	f.running.Go(func() error {
 		err := l.Run(running, func(c changes.Change) {
@@ -64,6 +65,7 @@ func (s *site) hear(ctx, running context.Context, cfg *config.Config, reg promet
 			case first <- struct{}{}:
 			default: // it is known already
 			}
+			s.store.Changed(c)
 			f.touched(c)
 		})
 		ended <- err

@@ -49,7 +49,7 @@ func (c Config) withDefaults() Config {
 // source is one kind of database. It listens until that fails, and calls heard at first and whenever it is sure
 // that it hears. A fatal error is one that trying again does not mend.
 type source interface {
-	listen(ctx context.Context, tell func(Change), heard func()) error
+	listen(ctx context.Context, tell func(Change), heard func(saves bool)) error
 	fatal(err error) bool
 }
 
@@ -62,6 +62,7 @@ type Listener struct {
 
 	// Shared with whoever asks.
 	proven atomic.Int64 // when it was last sure to hear, in Unix nanoseconds; 0 while it does not
+	saves  atomic.Bool
 }
 
 func newListener(s source, cfg Config) *Listener {
@@ -72,6 +73,10 @@ func newListener(s source, cfg Config) *Listener {
 
 // Proven reports whether changes are heard: what was not told of has not changed, but for the last few seconds.
 func (l *Listener) Proven() bool { return l.proven.Load() != 0 }
+
+// HearsSaves reports whether it is told of sessions that are saved with other data, too, as long as it is Proven: on
+// PostgreSQL by the trigger of the set live_sessions_updates.
+func (l *Listener) HearsSaves() bool { return l.saves.Load() }
 
 // age returns how long ago it was last sure to hear.
 func (l *Listener) age() time.Duration {
@@ -91,7 +96,8 @@ func (l *Listener) Run(ctx context.Context, tell func(Change)) error {
 	}
 	heardOnce, wasHeard := false, true
 	for wait := (backoff{}); ; {
-		heard := func() {
+		heard := func(saves bool) {
+			l.saves.Store(saves)
 			if l.proven.Swap(time.Now().UnixNano()) == 0 {
 				if heardOnce {
 					l.cfg.Logger.Info("changes in the database are heard of again")

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -45,7 +46,7 @@ type postgres struct {
 func (*postgres) fatal(err error) bool { return errors.Is(err, ErrNoTriggers) }
 
 // listen implements source.
-func (p *postgres) listen(ctx context.Context, tell func(Change), heard func()) error {
+func (p *postgres) listen(ctx context.Context, tell func(Change), heard func(saves bool)) error {
 	starting, cancel := context.WithTimeout(ctx, p.cfg.StartTimeout)
 	defer cancel()
 	conn, err := p.connect(starting)
@@ -57,26 +58,36 @@ func (p *postgres) listen(ctx context.Context, tell func(Change), heard func()) 
 		defer cancel()
 		_ = conn.Close(closing) // it may be broken
 	}()
-	if err := p.checkTriggers(starting, conn); err != nil {
+	saves, err := p.checkTriggers(starting, conn)
+	if err != nil {
 		return err
 	}
 	if _, err := conn.Exec(starting, "LISTEN "+Channel); err != nil {
 		return fmt.Errorf("changes: LISTEN: %s", codeOf(err))
 	}
-	return p.hear(ctx, conn, tell, heard)
+	return p.hear(ctx, conn, tell, func() { heard(saves) })
 }
 
-// checkTriggers returns ErrNoTriggers unless all of them are there.
-func (*postgres) checkTriggers(ctx context.Context, conn *pgx.Conn) error {
-	var n int
-	const sql = `SELECT count(DISTINCT tgname) FROM pg_catalog.pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D' AND tgname = ANY($1)`
-	if err := conn.QueryRow(ctx, sql, pgx.QueryExecModeExec, triggers).Scan(&n); err != nil {
-		return fmt.Errorf("changes: look for triggers: %s", codeOf(err))
+// savesTrigger is the name of the trigger that tells of sessions that are saved.
+const savesTrigger = "belleville_session_changed"
+
+// checkTriggers returns ErrNoTriggers unless all of them are there, and whether that of saves is.
+func (*postgres) checkTriggers(ctx context.Context, conn *pgx.Conn) (saves bool, err error) {
+	const sql = `SELECT DISTINCT tgname::text FROM pg_catalog.pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D' AND tgname = ANY($1)`
+	rows, err := conn.Query(ctx, sql, pgx.QueryExecModeExec, append([]string{savesTrigger}, triggers...))
+	if err != nil {
+		return false, fmt.Errorf("changes: look for triggers: %s", codeOf(err))
 	}
-	if n < len(triggers) {
-		return ErrNoTriggers
+	has, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return false, fmt.Errorf("changes: look for triggers: %s", codeOf(err))
 	}
-	return nil
+	for _, name := range triggers {
+		if !slices.Contains(has, name) {
+			return false, ErrNoTriggers
+		}
+	}
+	return slices.Contains(has, savesTrigger), nil
 }
 
 // codeOf is what may be told of an error of the database: its code, or that there was no connection.

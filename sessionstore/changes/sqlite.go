@@ -33,7 +33,7 @@ func (*sqlite) fatal(error) bool { return false }
 var errReopen = errors.New("changes: the file is opened anew")
 
 // listen implements source.
-func (q *sqlite) listen(ctx context.Context, tell func(Change), heard func()) error {
+func (q *sqlite) listen(ctx context.Context, tell func(Change), heard func(saves bool)) error {
 	for {
 		if err := q.look(ctx, tell, heard); !errors.Is(err, errReopen) {
 			return err
@@ -42,7 +42,7 @@ func (q *sqlite) listen(ctx context.Context, tell func(Change), heard func()) er
 }
 
 // look looks at the file for as long as one connection is kept.
-func (q *sqlite) look(ctx context.Context, tell func(Change), heard func()) error {
+func (q *sqlite) look(ctx context.Context, tell func(Change), heard func(saves bool)) error {
 	conn, err := q.connect(ctx)
 	if err != nil {
 		return errors.New("changes: the file cannot be opened")
@@ -60,7 +60,7 @@ func (q *sqlite) look(ctx context.Context, tell func(Change), heard func()) erro
 			tell(Change{Kind: Anything})
 		}
 		before = version
-		heard()
+		heard(true)
 		select {
 		case <-ticks.C:
 		case <-ctx.Done():
