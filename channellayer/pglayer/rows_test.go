@@ -3,6 +3,7 @@ package pglayer_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -68,6 +69,24 @@ func TestRows(t *testing.T) {
 	waitFor(t, "memberships of a closed channel are gone", func() bool {
 		return d.Value(t, "SELECT count(*) FROM channels_postgres_groupchannel") == int64(0)
 	})
+}
+
+// TestCapacityOfAnySize checks that a plain channel is full whatever the manner in which a message goes.
+func TestCapacityOfAnySize(t *testing.T) {
+	d := site(t)
+	c := at(d.URL())
+	c.Capacity = 2
+	l := open(t, c)
+	for _, size := range []int{10, 5_800, 70_000} {
+		name := fmt.Sprint("jobs.", size)
+		e := channellayer.Event{"type": "job", "b": make([]byte, size)}
+		for range c.Capacity {
+			must(t, l.Send(t.Context(), name, e))
+		}
+		if err := l.Send(t.Context(), name, e); !errors.Is(err, channellayer.ErrFull) {
+			t.Errorf("%d bytes: %v, want ErrFull", size, err)
+		}
+	}
 }
 
 // TestNodesSendWithoutRows checks that what goes between processes like this one leaves no row behind.

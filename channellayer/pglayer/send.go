@@ -164,7 +164,11 @@ func (l *Layer) sendSome(ctx context.Context, items []*item[*sending]) {
 func (l *Layer) within(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, l.config.Timeout)
 	defer cancel()
-	return unavailable(do(ctx))
+	err := do(ctx)
+	if errors.Is(err, channellayer.ErrFull) {
+		return channellayer.ErrFull
+	}
+	return unavailable(err)
 }
 
 // sendTogether sends messages with one statement. Where that is refused, as one of them may be, each goes alone.
@@ -218,6 +222,16 @@ func (s *sending) addOurs(channel string, names nodeNames) {
 // sendForced sends a message in two steps that nobody sees one of.
 func (l *Layer) sendForced(ctx context.Context, s *sending) error {
 	return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
+		if s.channel != "" && !channellayer.IsLocal(s.channel) {
+			var room bool
+			if err := tx.QueryRow(ctx, l.sql.room, l.roomOf(s.channel)...).Scan(&room); err != nil {
+				return err
+			}
+			if !room {
+				l.metrics.refusedFull.Inc()
+				return channellayer.ErrFull
+			}
+		}
 		rows, err := tx.Query(ctx, l.sql.insert, s.group, s.channel, s.message, l.config.Expiry, l.names.prefix)
 		if err != nil {
 			return err
@@ -241,15 +255,19 @@ func (l *Layer) sendForced(ctx context.Context, s *sending) error {
 	})
 }
 
+// roomOf returns what the question is about whether a plain channel takes one more.
+func (l *Layer) roomOf(channel string) []any {
+	lock := uint64(receiverLock(channel))
+	return []any{channel, l.capacities.Of(channel), int64(lock >> 32), int64(lock & 0xFFFFFFFF)}
+}
+
 // sendPlain sends messages to channels that are no process's own, in one round trip.
 func (l *Layer) sendPlain(ctx context.Context, items []*item[*sending]) {
 	ctx, cancel := context.WithTimeout(ctx, l.config.Timeout)
 	defer cancel()
 	batch := new(pgx.Batch)
 	for _, it := range items {
-		s := it.what
-		lock := uint64(receiverLock(s.channel))
-		batch.Queue(l.sql.sendPlain, s.channel, s.message, l.config.Expiry, l.capacities.Of(s.channel), int64(lock>>32), int64(lock&0xFFFFFFFF))
+		batch.Queue(l.sql.sendPlain, append(l.roomOf(it.what.channel), it.what.message, l.config.Expiry)...)
 	}
 	answers := l.pool.SendBatch(ctx, batch)
 	for _, it := range items {

@@ -8,7 +8,7 @@ const notifyChannel = "channels_postgres_messages"
 // statements are the SQL that the layer runs, in which the tables have their schema. All times are the database's.
 type statements struct {
 	missing, lock, receiverLock, notify         string
-	send, sendPlain, insert, trim               string
+	send, room, sendPlain, insert, trim         string
 	register, unregister                        string
 	fetch, remove, take, putBack                string
 	pulse                                       string
@@ -65,14 +65,16 @@ func (s *statements) writeSending(in func(string) string) {
 				CASE WHEN left(o.channel, length($5)) <> $5 THEN pg_notify({notify}, -($4::bigint + o.number) || ':' || o.channel || ':' ||
 				replace(encode(s.message, 'base64'), E'\n', '') || ':' || extract(epoch FROM now() + $7::interval))::text END
 			FROM others o JOIN sends s USING (n) ORDER BY o.number`)
-	// Parameters: channel, message, expiry, capacity, the halves of the lock of a receiver of Django's. Where there is such
-	// a receiver, the rows that are there have been received, and it takes any number.
-	s.sendPlain = in(`INSERT INTO {message} (channel, message, expire) SELECT $1::text, $2::bytea, now() + $3::interval
-			WHERE (SELECT count(*) FROM (SELECT FROM {message} WHERE channel = $1::text AND expire > now() LIMIT $4::int) w) < $4::int
+	// Parameters: channel, capacity, the halves of the lock of a receiver of Django's. Where there is such a receiver, the
+	// rows that are there have been received, and it takes any number.
+	room := `(SELECT count(*) FROM (SELECT FROM {message} WHERE channel = $1::text AND expire > now() LIMIT $2::int) w) < $2::int
 			OR EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND objsubid = 1
-				AND classid = $5::bigint::oid AND objid = $6::bigint::oid
-				AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
-			RETURNING id`)
+				AND classid = $3::bigint::oid AND objid = $4::bigint::oid
+				AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`
+	s.room = in(`SELECT ` + room)
+	// The same, with message and expiry.
+	s.sendPlain = in(`INSERT INTO {message} (channel, message, expire) SELECT $1::text, $5::bytea, now() + $6::interval
+			WHERE ` + room + ` RETURNING id`)
 	// A row that is put in with more than its message, so that its notification names it alone, and trim, which
 	// takes the rest away before anybody sees it.
 	s.insert = in(`WITH targets AS (
