@@ -28,7 +28,7 @@ type pickledEntry struct {
 
 // maxShownJSON bounds the JSON text that is made of pickled values, in bytes: a shared value is written
 // each time.
-const maxShownJSON = 8 << 20
+const maxShownJSON = 4 << 20
 
 // ParsePickledSession reads the pickle of a dict, as PickleSerializer and Django's cache engines store it.
 // An error is ErrTooLarge or ErrMalformed, and wraps the *pickle.OpcodeError if there is one.
