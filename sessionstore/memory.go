@@ -31,8 +31,13 @@ func newMemory(cfg Config, m *metrics) *memory {
 }
 
 // Remember lets handshakes use what was looked up lately, for as long as l hears of every change. Whoever runs l calls
-// Changed with each.
-func (s *Store) Remember(l *changes.Listener) { s.memory.heard.Store(l) }
+// Changed with each. An SQLite file is asked each time all the same: that is as quick, and of its changes one hears
+// only by looking now and then.
+func (s *Store) Remember(l *changes.Listener) {
+	if _, ok := s.db.(*postgres); ok {
+		s.memory.heard.Store(l)
+	}
+}
 
 // Changed forgets what a change concerns.
 func (s *Store) Changed(c changes.Change) {
