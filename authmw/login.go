@@ -33,8 +33,8 @@ var ErrNoLogin = errors.New("authmw: the store cannot log anybody in")
 // under which there is nothing any more, until it has fetched what [Handover.Path] returns; an HTTP response
 // carries the new one. The CSRF token remains: call RotateCSRF where a page has one.
 //
-// Where open connections follow their sessions, those of the old key end: also the one that Login was called on,
-// if somebody was logged in there before.
+// Where open connections follow their sessions, those of the old key end if somebody was logged in there before; the
+// one that Login was called on follows the new key, if Config.Follower is told of it.
 //
 // Python: channels.auth.login.
 func Login(ctx context.Context, s *consumers.Scope, user *djangocompat.User) error {
@@ -49,6 +49,7 @@ func Login(ctx context.Context, s *consumers.Scope, user *djangocompat.User) err
 	if user == nil {
 		user = s.User
 	}
+	defer r.moves(s)()
 	session := writable(s)
 	before := session.Clone()
 	if err := store.Login(ctx, session, user); err != nil {
@@ -81,6 +82,7 @@ func Logout(ctx context.Context, s *consumers.Scope) error {
 	if r.cfg.LoggedOut != nil && s.User.IsAuthenticated() {
 		r.cfg.LoggedOut(ctx, s, s.User)
 	}
+	defer r.moves(s)()
 	session := writable(s)
 	if err := session.Flush(ctx); err != nil {
 		return fmt.Errorf("authmw: log out: %w", err)
@@ -121,6 +123,24 @@ func writable(s *consumers.Scope) *djangocompat.Session {
 		return s.Session
 	}
 	return s.Session.Clone()
+}
+
+// A Follower makes open connections follow their sessions, as [*live.Live] does.
+type Follower interface {
+	// Moving is called before the session of a Scope is moved to another key, or ended, by its own connection.
+	Moving(s *consumers.Scope)
+	// Moved is called when the Scope has the new session, or the old one because that failed.
+	Moved(s *consumers.Scope)
+}
+
+// moves tells the Follower that a session is about to be moved, and returns what tells it that it was.
+func (r *recogniser) moves(s *consumers.Scope) (moved func()) {
+	f := r.cfg.Follower
+	if f == nil {
+		return func() {}
+	}
+	f.Moving(s)
+	return func() { f.Moved(s) }
 }
 
 // become makes a Scope that of a visitor who has logged in or out.

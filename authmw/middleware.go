@@ -43,6 +43,9 @@ type Config struct {
 	// SaveEveryRequest is SESSION_SAVE_EVERY_REQUEST, for HTTP requests.
 	SaveEveryRequest bool
 
+	// Follower is told of sessions that Login and Logout move. Default: none.
+	Follower Follower
+
 	// LoggedIn is told after Login, LoggedOut before Logout if somebody was logged in.
 	// Python: the signals user_logged_in and user_logged_out.
 	LoggedIn, LoggedOut func(ctx context.Context, s *consumers.Scope, user *djangocompat.User)

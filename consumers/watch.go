@@ -20,7 +20,6 @@ type Watched interface {
 	SessionEnded(cause EndCause)
 
 	// UserChanged gives the consumer what is now known of its visitor, and tells it if it is a [UserWatcher].
-	// A consumer that is not, and whose user is now somebody else, is treated as if its session had ended.
 	UserChanged(s *djangocompat.Session, u *djangocompat.User)
 
 	// Send sends a message as [Conn.Send] does, and Close closes the connection as [Conn.Close] does: whoever
@@ -126,11 +125,6 @@ func (s *Socket) SessionEnded(cause EndCause) {
 
 // UserChanged implements Watched.
 func (s *Socket) UserChanged(session *djangocompat.Session, user *djangocompat.User) {
-	before := s.conn.Scope().User
-	if _, asked := s.own().(UserWatcher); !asked && before.IsAuthenticated() && before.PK != user.PK {
-		s.SessionEnded(EndedByOther)
-		return
-	}
 	s.tell(&news{session: session, user: user})
 }
 

@@ -136,7 +136,6 @@ func TestAUserWhoChanges(t *testing.T) {
 		{"a consumer that asks is told of a login", new(djangocompat.User), alice, true, []string{"answer 101", "send  to alice"}},
 		{"one that does not goes on with the new user", new(djangocompat.User), alice, false, []string{"answer 101", "send alice"}},
 		{"a consumer that asks is told of another user", alice, bob, true, []string{"answer 101", "send alice to bob"}},
-		{"one that does not is closed by another user", alice, bob, false, []string{"answer 101", "close 4401 session ended"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -36,11 +36,7 @@ func (e *Exchange) SessionEnded(EndCause) {
 }
 
 // UserChanged implements Watched.
-func (e *Exchange) UserChanged(_ *djangocompat.Session, u *djangocompat.User) {
-	if before := e.scope.User; before.IsAuthenticated() && before.PK != u.PK {
-		e.SessionEnded(EndedByOther)
-	}
-}
+func (*Exchange) UserChanged(*djangocompat.Session, *djangocompat.User) {}
 
 // Send implements Watched: a response has no place for a message from elsewhere.
 func (*Exchange) Send(Message) error { return ErrClosed }

@@ -36,8 +36,9 @@ type watched struct {
 // seat is one connection of a session. It is guarded by Live.mu, but for what is set at birth.
 type seat struct {
 	live           *Live             // set at birth
-	instance       consumers.Watched // set at birth
-	of             *watched          // nil once it has left
+	instance       consumers.Watched // set before the server has it
+	of             *watched          // nil while it is in no session
+	through        bool              // the connection has ended
 	next, previous *seat
 }
 

@@ -12,6 +12,7 @@ import (
 type sentence struct {
 	instances []consumers.Watched
 	ended     bool
+	other     bool // somebody else is logged in now
 	cause     consumers.EndCause
 	session   *djangocompat.Session
 	user      *djangocompat.User
@@ -21,9 +22,12 @@ type sentence struct {
 // execute tells them.
 func (s sentence) execute(m *metrics) {
 	for _, instance := range s.instances {
-		if s.ended {
+		switch {
+		case s.ended:
 			instance.SessionEnded(s.cause)
-		} else {
+		case s.other && !watchesUser(instance): // its groups are those of somebody else
+			instance.SessionEnded(consumers.EndedByOther)
+		default:
 			instance.UserChanged(s.session, s.user)
 		}
 	}
@@ -45,6 +49,7 @@ func (l *Live) sentenceLocked(w *watched, now sessionstore.Standing, at time.Tim
 	case w.mixed || !same(before, now.User):
 		w.mixed = false
 		s.session, s.user, s.instances = now.Session, now.User, w.instances()
+		s.other = before.IsAuthenticated() && before.PK != now.User.PK
 		l.index.assign(w, now.User)
 	}
 	w.expires = 0

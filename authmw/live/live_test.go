@@ -106,6 +106,7 @@ func (b *book) forget() {
 // wire is the network's end of a socket, which notes how it was closed.
 type wire struct {
 	socket *consumers.Socket
+	scope  *consumers.Scope
 
 	mu    sync.Mutex
 	notes []string
@@ -195,12 +196,17 @@ func (l *lab) openAs(key string, u *djangocompat.User, newConsumer func() consum
 	if u.IsAuthenticated() {
 		session.Set(djangocompat.AuthBackendKey, u.Backend)
 	}
-	app := l.live.Watch(consumers.New(newConsumer))
+	w := new(wire)
+	inner := consumers.New(newConsumer)
+	app := l.live.Watch(consumers.ApplicationFunc(func(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
+		w.scope = s
+		return inner.Open(ctx, s)
+	}))
 	instance, err := app.Open(l.t.Context(), &consumers.Scope{Session: session, User: u})
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	w := &wire{socket: instance.(*consumers.Socket)}
+	w.socket = instance.(*consumers.Socket)
 	w.socket.Start(context.Background(), w)
 	l.t.Cleanup(func() { w.socket.Disconnect(consumers.CloseNormal) })
 	return w
@@ -413,6 +419,58 @@ func TestAUserWhoIsAnotherRowIsTold(t *testing.T) {
 		w.shows(t, "send alice to alicia")
 		pass(10 * interval)
 		w.shows(t, "send alice to alicia")
+	})
+}
+
+func TestASessionOfSomebodyElseEndsWhoDoesNotAsk(t *testing.T) {
+	inLab(t, live.Config{}, func(l *lab) {
+		l.book.set("k", sessionstore.Standing{User: user(1, "alice"), Reason: sessionstore.LoggedIn})
+		asks, does := l.open("k", newCurious), l.open("k", newGuest)
+		pass(interval)
+		l.book.set("k", sessionstore.Standing{User: user(2, "bob"), Reason: sessionstore.LoggedIn})
+		pass(interval)
+		asks.shows(t, "send alice to bob")
+		does.shows(t, "close 4401 session ended")
+	})
+}
+
+func TestWhoMovesItsSessionFollowsTheNewKey(t *testing.T) {
+	inLab(t, live.Config{}, func(l *lab) {
+		l.book.set("old", sessionstore.Standing{User: user(1, "alice"), Reason: sessionstore.LoggedIn})
+		mover, other := l.open("old", newGuest), l.open("old", newGuest)
+		scope := mover.scope
+		l.live.Moving(scope)
+		l.book.remove("old")
+		l.live.SessionTouched(live.HashSession("old"), time.Time{})
+		synctest.Wait()
+		bob := user(2, "bob")
+		l.book.set("new", sessionstore.Standing{User: bob, Reason: sessionstore.LoggedIn})
+		session := djangocompat.NewSession("new", djangocompat.SessionData{}, nil)
+		session.Set(djangocompat.AuthBackendKey, bob.Backend)
+		scope.Session, scope.User = session, bob
+		l.live.Moved(scope)
+		pass(2 * interval)
+		mover.shows(t)
+		other.shows(t, "close 4401 session ended")
+		l.book.remove("new")
+		pass(interval)
+		mover.shows(t, "close 4401 session ended")
+	})
+}
+
+func TestWhoEndsWhileItMovesIsForgotten(t *testing.T) {
+	inLab(t, live.Config{}, func(l *lab) {
+		l.book.set("k", sessionstore.Standing{User: user(1, "alice"), Reason: sessionstore.LoggedIn})
+		w := l.open("k", newGuest)
+		l.live.Moving(w.scope)
+		w.socket.Disconnect(consumers.CloseNormal)
+		synctest.Wait()
+		l.live.Moved(w.scope)
+		l.book.forget()
+		pass(10 * interval)
+		if got := l.book.asked(); len(got) != 0 {
+			t.Errorf("asked about %v, want nothing", got)
+		}
 	})
 }
 

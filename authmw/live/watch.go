@@ -20,15 +20,23 @@ type watching struct {
 
 // Open implements consumers.Application.
 func (wa watching) Open(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
+	st := &seat{live: wa.live}
+	s = s.Clone()
+	s.Set(seatKey{}, st) // for Moving, which knows nothing but the Scope
 	instance, err := wa.app.Open(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	if w, ok := instance.(consumers.Watched); ok && followable(s, instance) {
-		wa.live.enter(s, w)
+	if w, ok := instance.(consumers.Watched); ok {
+		st.instance = w
+		w.Watch(st)
+		wa.live.enter(s, st)
 	}
 	return instance, nil
 }
+
+// seatKey is the key of the seat in a Scope.
+type seatKey struct{}
 
 // followable reports whether what is known of a visitor hangs on a session. Who was known by a token beside one is
 // not.
@@ -52,12 +60,16 @@ func watchesUser(instance consumers.Instance) bool {
 	return ok && w.WatchesUser()
 }
 
-// enter takes a connection in.
-func (l *Live) enter(s *consumers.Scope, instance consumers.Watched) {
-	st := &seat{live: l, instance: instance}
-	instance.Watch(st)
+// enter takes a connection in, if its visitor's session can be followed.
+func (l *Live) enter(s *consumers.Scope, st *seat) {
+	if !followable(s, st.instance) {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if st.through || st.of != nil {
+		return
+	}
 	w, isNew := l.index.add(s.Session.Key(), s.User)
 	l.index.sit(st, w)
 	committed, touched := l.touch.touched(w.hash, w.ofUser)
@@ -75,11 +87,34 @@ func (l *Live) enter(s *consumers.Scope, instance consumers.Watched) {
 func (l *Live) leave(st *seat) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	st.through = true
+	l.riseLocked(st)
+}
+
+// riseLocked takes a connection out of its session, if it is in one, and forgets the session if it was the last.
+func (l *Live) riseLocked(st *seat) {
 	if st.of == nil {
 		return
 	}
 	if w, last := l.index.stand(st); last {
 		l.wheel.drop(w)
 		l.index.remove(w)
+	}
+}
+
+// Moving says that the connection with a Scope is about to log in or out itself, which moves its session to another
+// key: until [Live.Moved] is called it follows none, so that the end of the old key is not its end. authmw calls both.
+func (l *Live) Moving(s *consumers.Scope) {
+	if st, ok := s.Value(seatKey{}).(*seat); ok {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.riseLocked(st)
+	}
+}
+
+// Moved says that the Scope has the session and the user that the connection is to follow from now on.
+func (l *Live) Moved(s *consumers.Scope) {
+	if st, ok := s.Value(seatKey{}).(*seat); ok && st.instance != nil {
+		l.enter(s, st)
 	}
 }
