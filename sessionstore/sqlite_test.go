@@ -89,8 +89,6 @@ func TestSQLiteLocked(t *testing.T) {
 	b := sqliteBed(t)
 	cfg := b.config()
 	cfg.QueryTimeout = 300 * time.Millisecond
-	reg := prometheus.NewRegistry()
-	cfg.Registerer = reg
 	s := open(t, cfg)
 	key := saved(t, s, "a", int64(1)).Key()
 	django := beside(t, b)
@@ -106,6 +104,9 @@ func TestSQLiteLocked(t *testing.T) {
 		do(t, django, "ROLLBACK")
 	})
 	t.Run("a lock that goes is waited for", func(t *testing.T) {
+		reg := prometheus.NewRegistry()
+		cfg.QueryTimeout, cfg.Registerer = time.Minute, reg
+		s := open(t, cfg)
 		do(t, django, "BEGIN EXCLUSIVE")
 		var both sync.WaitGroup
 		both.Go(func() {
