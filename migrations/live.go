@@ -24,9 +24,19 @@ type LiveTables struct {
 
 // The sets whose statements depend on the site's tables.
 const (
-	liveSessions        = "live_sessions"
-	liveSessionsUpdates = "live_sessions_updates"
+	LiveSessions        = "live_sessions"
+	LiveSessionsUpdates = "live_sessions_updates"
 )
+
+const (
+	aboutLive        = "triggers that tell at once of sessions and users that were deleted, and of users who changed"
+	aboutLiveUpdates = "a trigger that tells of every session that is saved with other data; a notification for each save"
+)
+
+// LiveSetNames returns the Name and About of the sets of LiveSets, without their statements.
+func LiveSetNames() []Set {
+	return []Set{{Name: LiveSessions, About: aboutLive}, {Name: LiveSessionsUpdates, About: aboutLiveUpdates}}
+}
 
 // LiveSets returns the sets that tell of sessions and users that change, for the tables of a site.
 func LiveSets(ctx context.Context, conn *pgx.Conn, t LiveTables) ([]Set, error) {
@@ -40,16 +50,16 @@ func LiveSets(ctx context.Context, conn *pgx.Conn, t LiveTables) ([]Set, error) 
 	needs := []object{{table, t.name(t.Sessions)}, {table, t.name(t.Users)}}
 	return []Set{
 		{
-			Name:    liveSessions,
-			About:   "triggers that tell at once of sessions and users that were deleted, and of users who changed",
+			Name:    LiveSessions,
+			About:   aboutLive,
 			objects: []object{{function, "belleville_session_ended()"}, {function, "belleville_user_touched()"}},
 			needs:   needs,
 			up:      t.up(columns),
 			down:    t.down(),
 		},
 		{
-			Name:    liveSessionsUpdates,
-			About:   "a trigger that tells of every session that is saved with other data; a notification for each save",
+			Name:    LiveSessionsUpdates,
+			About:   aboutLiveUpdates,
 			objects: []object{{function, "belleville_session_changed()"}},
 			needs:   needs[:1],
 			up:      t.upUpdates(),

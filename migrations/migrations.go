@@ -43,7 +43,7 @@ type NeedError struct {
 
 func (e *NeedError) Error() string {
 	remedy := "or `belleville migrate up channels_postgres`"
-	if e.Set == liveSessions || e.Set == liveSessionsUpdates {
+	if e.Set == LiveSessions || e.Set == LiveSessionsUpdates {
 		remedy = "or name the table in django.session_table or django.user.table"
 	}
 	return fmt.Sprintf("migrations: %s: the %s is not there; run `manage.py migrate` on the site, %s", e.Set, e.Object, remedy)

@@ -76,7 +76,7 @@ func newMetrics(s *Store) *metrics {
 		batches: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "sessions_batch_keys",
 			Help:    "Keys that one query asked for, by what was looked up.",
-			Buckets: prometheus.ExponentialBuckets(1, 2, 8),
+			Buckets: prometheus.ExponentialBuckets(1, 2, 11),
 		}, []string{"lookup"}),
 		up: gauge("sessions_database_up", "1 if the database answers.", func() float64 {
 			if s.cause.Load() != nil {

@@ -16,7 +16,7 @@ type sentence struct {
 	cause     consumers.EndCause
 	session   *djangocompat.Session
 	user      *djangocompat.User
-	touched   time.Time // when the change was committed; zero for unknown
+	touched   time.Time // when the change was committed, or the session expired; zero for unknown
 }
 
 // execute tells them.
@@ -44,6 +44,9 @@ func (l *Live) sentenceLocked(w *watched, now sessionstore.Standing, at time.Tim
 	switch {
 	case before.IsAuthenticated() && !now.User.IsAuthenticated():
 		s.ended, s.cause, s.instances = true, causeOf(w, now, at), w.instances()
+		if s.cause == consumers.EndedByExpiry && s.touched.IsZero() {
+			s.touched = time.Unix(0, w.expires) // that is when it ended
+		}
 		l.expelLocked(w)
 		return s
 	case w.mixed || !same(before, now.User):

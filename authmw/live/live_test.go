@@ -269,6 +269,23 @@ func TestOneQueryAsksAboutManySessions(t *testing.T) {
 	})
 }
 
+func TestQueriesAreFewThoughSessionsAreSpread(t *testing.T) {
+	inLab(t, live.Config{}, func(l *lab) {
+		const n = 3000
+		for i := range n {
+			key := fmt.Sprint("key", i)
+			l.book.set(key, sessionstore.Standing{User: user(int64(i), "u"), Reason: sessionstore.LoggedIn})
+			l.open(key, newGuest)
+		}
+		pass(4 * time.Second)
+		l.book.forget()
+		pass(10 * interval)
+		if got, most := len(l.book.queries), 10*2*(n/1000); got > most {
+			t.Errorf("%d queries in 10 intervals, want %d at most", got, most)
+		}
+	})
+}
+
 func TestTheEndOfALoginEndsItsSockets(t *testing.T) {
 	reasons := []struct {
 		reason sessionstore.Reason

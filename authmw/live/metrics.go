@@ -61,7 +61,7 @@ func newMetrics(l *Live, reg prometheus.Registerer) *metrics {
 			Buckets: prometheus.ExponentialBuckets(1, 10, 4),
 		}),
 		lag: f.NewHistogram(prometheus.HistogramOpts{
-			Name: "live_lag_seconds", Help: "Time from the commit of a change to the end of the connections that it concerns.",
+			Name: "live_lag_seconds", Help: "Time from the commit of a change, or the expiry of a session, to the end of the connections that it concerns.",
 			Buckets: prometheus.ExponentialBuckets(0.005, 2.5, 9),
 		}),
 	}

@@ -68,8 +68,11 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (l *Live) catchUp(ctx context.Context) error {
 	for {
 		l.mu.Lock()
-		l.wheel.turn(l.cfg.Now())
+		passed := l.wheel.turn(l.cfg.Now())
 		due := l.wheel.take(l.cfg.BatchSize)
+		if passed { // a touch alone is asked about alone, and so at once
+			due = append(due, l.wheel.soon(l.cfg.BatchSize-len(due))...)
+		}
 		keys := make([]string, len(due))
 		for i, w := range due {
 			keys[i], w.asking = w.key, true

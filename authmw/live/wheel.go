@@ -98,8 +98,8 @@ func (wh *wheel) drop(w *watched) {
 	w.slot, w.next, w.previous = nowhere, nil, nil
 }
 
-// turn moves the hand to now; what it passes becomes urgent.
-func (wh *wheel) turn(now time.Time) {
+// turn moves the hand to now; what it passes becomes urgent. It reports whether that was anything.
+func (wh *wheel) turn(now time.Time) (passed bool) {
 	behind := int(now.Sub(wh.at) / tick)
 	wh.at = wh.at.Add(time.Duration(behind) * tick)
 	for range min(behind, len(wh.slots)) {
@@ -107,8 +107,10 @@ func (wh *wheel) turn(now time.Time) {
 		for w := wh.slots[wh.hand]; w != nil; w = wh.slots[wh.hand] {
 			wh.drop(w)
 			wh.put(w, urgent)
+			passed = true
 		}
 	}
+	return passed
 }
 
 // take returns up to n of those that are urgent; they are nowhere then.
@@ -118,6 +120,20 @@ func (wh *wheel) take(n int) []*watched {
 		w := wh.rush
 		wh.drop(w)
 		due = append(due, w)
+	}
+	return due
+}
+
+// soon returns up to n of those whose time comes in the next quarter of the interval; they are nowhere then. Where
+// a query goes out anyway it takes them along, so that queries are few and large though sessions are spread.
+func (wh *wheel) soon(n int) []*watched {
+	var due []*watched
+	for i := 1; i <= len(wh.slots)/4; i++ {
+		slot := (wh.hand + i) % len(wh.slots)
+		for w := wh.slots[slot]; w != nil && len(due) < n; w = wh.slots[slot] {
+			wh.drop(w)
+			due = append(due, w)
+		}
 	}
 	return due
 }

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/belleville/belleville/channellayer/pglayer"
+	"github.com/belleville/belleville/config"
 	"github.com/belleville/belleville/migrations"
 )
 
@@ -27,35 +30,12 @@ func (*migrateCommands) Help() string {
 	return `The sets:
 
 ` + listSets() + `
-Nothing that Django made is altered, and nothing that the Django app of a set looks after is touched. The database is that of the channel layer, if it is in Postgres, and the site's otherwise.
+Nothing that Django made is altered, and nothing that the Django app of a set looks after is touched. The database is that of the channel layer, if it is in Postgres, and the site's otherwise; the triggers of live_sessions are always in the site's, django.database_url, and only the owner of its tables can make them.
 
 Example:
 
   belleville migrate status
-  belleville migrate up channels_postgres`
-}
-
-// listSets returns a line for each set.
-func listSets() string {
-	text := ""
-	for _, s := range migrations.Sets() {
-		text += fmt.Sprintf("  %s: %s\n", s.Name, s.About)
-	}
-	return text
-}
-
-// setArgument is the name of a set.
-type setArgument struct {
-	Set string `arg:"" help:"The set, as in channels_postgres."`
-}
-
-// find returns the set.
-func (a setArgument) find() (migrations.Set, error) {
-	s, err := migrations.Find(a.Set)
-	if err != nil {
-		return s, &usageError{"there is no such set of objects; the sets are:\n" + listSets()}
-	}
-	return s, nil
+  belleville migrate up live_sessions`
 }
 
 type migrateUpCommand struct {
@@ -65,7 +45,7 @@ type migrateUpCommand struct {
 
 // Help is shown by --help.
 func (*migrateUpCommand) Help() string {
-	return "It may be run again. Example:\n\n  belleville migrate up channels_postgres"
+	return "It may be run again. Example:\n\n  belleville migrate up channels_postgres\n  belleville migrate up --live-sessions"
 }
 
 // Run implements the command.
@@ -100,29 +80,47 @@ func (c *migrateDownCommand) Run(p *program, out io.Writer) error {
 	})
 }
 
-// migrate does something with a set in the configured database.
+// migrate does something with a set in the database that it is for.
 func (f *configFlag) migrate(p *program, a setArgument, do func(context.Context, *pgx.Conn, migrations.Set) error) error {
-	s, err := a.find()
-	if err != nil {
-		return err
+	if !a.isLive() {
+		s, err := a.find()
+		if err != nil {
+			return err
+		}
+		cfg, err := f.load(p)
+		if err != nil {
+			return err
+		}
+		return within(cfg, (*config.Config).LayerDatabase, func(ctx context.Context, conn *pgx.Conn, _ *config.Config) error {
+			return do(ctx, conn, s)
+		})
 	}
-	return f.connected(p, func(ctx context.Context, conn *pgx.Conn) error { return do(ctx, conn, s) })
-}
-
-// connected does something with the configured database.
-func (f *configFlag) connected(p *program, do func(context.Context, *pgx.Conn) error) error {
 	cfg, err := f.load(p)
 	if err != nil {
 		return err
 	}
+	if !cfg.SiteInPostgres() {
+		return errors.New(a.name() + " is for a site in PostgreSQL; of one in SQLite the file is watched, and nothing has to be made")
+	}
+	return within(cfg, (*config.Config).SiteDatabase, func(ctx context.Context, conn *pgx.Conn, cfg *config.Config) error {
+		s, err := liveSet(ctx, conn, cfg, a.name())
+		if err != nil {
+			return err
+		}
+		return do(ctx, conn, s)
+	})
+}
+
+// within does something with one of the databases of a configuration.
+func within(cfg *config.Config, which func(*config.Config) pglayer.Database, do func(context.Context, *pgx.Conn, *config.Config) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), migratePatience)
 	defer cancel()
-	conn, err := cfg.LayerDatabase().Connect(ctx)
+	conn, err := which(cfg).Connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
-	return do(ctx, conn)
+	return do(ctx, conn, cfg)
 }
 
 type migrateStatusCommand struct {
@@ -138,8 +136,12 @@ func (*migrateStatusCommand) Help() string {
 
 // Run implements the command.
 func (c *migrateStatusCommand) Run(p *program, out io.Writer) error {
-	return c.connected(p, func(ctx context.Context, conn *pgx.Conn) error {
-		for _, s := range migrations.Sets() {
+	cfg, err := c.load(p)
+	if err != nil {
+		return err
+	}
+	tell := func(ctx context.Context, conn *pgx.Conn, sets []migrations.Set) error {
+		for _, s := range sets {
 			state, err := migrations.Status(ctx, conn, s)
 			if err != nil {
 				return err
@@ -149,30 +151,57 @@ func (c *migrateStatusCommand) Run(p *program, out io.Writer) error {
 			}
 		}
 		return nil
+	}
+	if cfg.LayerInPostgres() || cfg.SiteInPostgres() {
+		err := within(cfg, (*config.Config).LayerDatabase, func(ctx context.Context, conn *pgx.Conn, _ *config.Config) error {
+			return tell(ctx, conn, migrations.Sets())
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if !cfg.SiteInPostgres() {
+		_, err := fmt.Fprintln(out, migrations.LiveSessions+": not needed: the site's database is not in PostgreSQL")
+		return err
+	}
+	return within(cfg, (*config.Config).SiteDatabase, func(ctx context.Context, conn *pgx.Conn, cfg *config.Config) error {
+		sets, err := migrations.LiveSets(ctx, conn, cfg.LiveTables())
+		if err != nil {
+			return err
+		}
+		return tell(ctx, conn, sets)
 	})
 }
 
 type migrateSQLCommand struct {
-	Set string `arg:"" optional:"" help:"The set. Default: all."`
+	configFlag
+	Set string `arg:"" optional:"" help:"The set. Default: all that are for no tables of the site's."`
 }
 
 // Help is shown by --help.
 func (*migrateSQLCommand) Help() string {
-	return "It needs no database. Indexes can be made by hand with CREATE INDEX CONCURRENTLY, which locks nobody out. Example:\n\n  belleville migrate sql channels_postgres"
+	return "It needs no database, but for the sets live_sessions and live_sessions_updates, which depend on the columns that the site's tables have. Indexes can be made by hand with CREATE INDEX CONCURRENTLY, which locks nobody out. Example:\n\n  belleville migrate sql channels_postgres"
 }
 
 // Run implements the command.
-func (c *migrateSQLCommand) Run(out io.Writer) error {
-	sets := migrations.Sets()
-	if c.Set != "" {
-		s, err := setArgument{c.Set}.find()
+func (c *migrateSQLCommand) Run(p *program, out io.Writer) error {
+	show := func(s migrations.Set) error {
+		_, err := fmt.Fprintf(out, "-- %s: %s\n%s", s.Name, s.About, s.UpSQL())
+		return err
+	}
+	a := setArgument{Set: c.Set}
+	switch {
+	case a.isLive():
+		return c.migrate(p, a, func(_ context.Context, _ *pgx.Conn, s migrations.Set) error { return show(s) })
+	case c.Set != "":
+		s, err := a.find()
 		if err != nil {
 			return err
 		}
-		sets = []migrations.Set{s}
+		return show(s)
 	}
-	for _, s := range sets {
-		if _, err := fmt.Fprintf(out, "-- %s: %s\n%s", s.Name, s.About, s.UpSQL()); err != nil {
+	for _, s := range migrations.Sets() {
+		if err := show(s); err != nil {
 			return err
 		}
 	}

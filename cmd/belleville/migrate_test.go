@@ -60,6 +60,54 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
+func TestMigrateLiveSessions(t *testing.T) {
+	site, layer := pgtest.Open(t), pgtest.Open(t)
+	env := append(inPostgres(site.URL()), "BELLEVILLE_CHANNEL_LAYERS_DEFAULT_URL="+layer.URL())
+	migrate := func(args string) typed { return runWith(t, env, "", append([]string{"migrate"}, strings.Fields(args)...)...) }
+	if got := migrate("up live_sessions"); got.code != 1 || !strings.Contains(got.err, "manage.py migrate") {
+		t.Errorf("without Django's tables: code %d, %q, want 1 and what to do", got.code, got.err)
+	}
+	pgtest.Schema(t, site, pgtest.Django52)
+	const triggers = "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'belleville%'"
+	steps := []struct {
+		args     string
+		code     int
+		says     string
+		triggers int64 // in the site's database
+	}{
+		{"status", 0, "channels_postgres_index: absent\nlive_sessions: absent\nlive_sessions_updates: absent\n", 0},
+		{"up", 2, "name a set", 0},
+		{"up live_sessions_updates --live-sessions", 2, "name one set", 0},
+		{"up --live-sessions", 0, "live_sessions: present\n", 3},
+		{"up live_sessions", 0, "live_sessions: present\n", 3},
+		{"up live_sessions_updates", 0, "live_sessions_updates: present\n", 4},
+		{"status", 0, "live_sessions: present\nlive_sessions_updates: present\n", 4},
+		{"sql live_sessions", 0, "OLD.\"is_active\" IS DISTINCT FROM NEW.\"is_active\"", 4},
+		{"down live_sessions_updates", 0, "live_sessions_updates: absent\n", 3},
+		{"down --live-sessions", 0, "live_sessions: absent\n", 0},
+		{"up something", 2, "live_sessions_updates", 0},
+	}
+	for _, step := range steps {
+		got := migrate(step.args)
+		if n := site.Value(t, triggers); got.code != step.code || !strings.Contains(got.out+got.err, step.says) || n != step.triggers {
+			t.Errorf("migrate %s: code %d, %q, %q and %v triggers, want %d, %q and %d", step.args, got.code, got.out, got.err, n, step.code, step.says, step.triggers)
+		}
+	}
+	if n := layer.Value(t, triggers); n != int64(0) {
+		t.Errorf("%v triggers are in the layer's database", n)
+	}
+}
+
+func TestMigrateLiveSessionsOfSQLite(t *testing.T) {
+	env := inPostgres("sqlite:///db.sqlite3")[:3] // without the layer
+	if got := runWith(t, env, "", "migrate", "status"); got.code != 0 || got.out != "live_sessions: not needed: the site's database is not in PostgreSQL\n" {
+		t.Errorf("status: code %d, %q, %q", got.code, got.out, got.err)
+	}
+	if got := runWith(t, env, "", "migrate", "up", "live_sessions"); got.code != 1 || !strings.Contains(got.err, "of one in SQLite the file is watched") {
+		t.Errorf("up: code %d, %q", got.code, got.err)
+	}
+}
+
 func TestLayerWithoutItsTables(t *testing.T) {
 	d := pgtest.Open(t)
 	pgtest.Schema(t, d, pgtest.Django52)

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 	_ "modernc.org/sqlite" // the driver
 
@@ -113,6 +115,15 @@ func TestANotificationOfAnybodyElseIsIgnored(t *testing.T) {
 	}
 	db.Exec(t, "NOTIFY belleville_live, 'u0123456789abcdef:1'")
 	e.hears(t, changes.User)
+}
+
+func TestMetricsAreWellFormed(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	changes.SQLite(nil, changes.Config{Registerer: reg})
+	problems, err := testutil.GatherAndLint(reg)
+	if err != nil || len(problems) > 0 {
+		t.Errorf("%v, %v", problems, err)
+	}
 }
 
 func TestWithoutTriggersNothingTells(t *testing.T) {
