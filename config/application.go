@@ -1,12 +1,9 @@
 package config
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net/http"
-	"strconv"
+	"log/slog"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -15,20 +12,19 @@ import (
 	"github.com/belleville/belleville/consumers"
 	"github.com/belleville/belleville/consumers/builtin"
 	"github.com/belleville/belleville/routing"
-	"github.com/belleville/belleville/sessionstore"
 )
 
 // Application returns what serves the routes: only pages of allowed origins get in, a path without a route is
 // answered 404 before anybody is looked up, and who is there is known before a consumer sees it. The db
-// answers allow_sql; sessions makes connections follow their sessions.
-func (c *Config) Application(store authmw.Store, db builtin.Database, sessions *live.Live, reg prometheus.Registerer) (consumers.Application, error) {
+// answers allow_sql; sessions makes connections follow their sessions; the logger is told of an allow_sql that is wrong.
+func (c *Config) Application(store authmw.Store, db builtin.Database, sessions *live.Live, reg prometheus.Registerer, logger *slog.Logger) (consumers.Application, error) {
 	tokens, err := c.authenticator(store, reg)
 	if err != nil {
 		return nil, err
 	}
 	var router routing.URLRouter
 	for i, r := range c.Routes {
-		app, err := c.guarded(r, db, reg)
+		app, err := c.guarded(r, patient{db, fmt.Sprintf("routes[%d]", i), logger, new(atomic.Int64)}, reg)
 		if err != nil {
 			return nil, fmt.Errorf("routes[%d]: %w", i, err)
 		}
@@ -70,7 +66,7 @@ func (c *Config) guarded(r Route, db builtin.Database, reg prometheus.Registerer
 		if err != nil {
 			return nil, err
 		}
-		app = builtin.AllowSQL(app, q, patient{db})
+		app = builtin.AllowSQL(app, q, db)
 	}
 	rule, err := authmw.ParseRule(r.Allow)
 	if err != nil {
@@ -89,32 +85,4 @@ func (c *Config) fromAllowedOrigins(app consumers.Application) consumers.Applica
 		return authmw.AllowedHostsDebug(app, d.AllowedHosts)
 	}
 	return authmw.AllowedHosts(app, d.AllowedHosts)
-}
-
-// maxRetryAfter is the longest time, in seconds, after which a client is asked to come again.
-const maxRetryAfter = 5
-
-// patient answers 503 where the database cannot say now. What is wrong with the query itself is an error.
-type patient struct{ db builtin.Database }
-
-// HasRow implements builtin.Database.
-func (p patient) HasRow(ctx context.Context, query string, args ...any) (bool, error) {
-	found, err := p.db.HasRow(ctx, query, args...)
-	if err == nil {
-		return found, nil
-	}
-	cause, ok := errors.AsType[*sessionstore.DatabaseError](err)
-	if !ok {
-		return false, fmt.Errorf("allow_sql: %w", err)
-	}
-	switch cause.Fault {
-	case sessionstore.FaultOther, sessionstore.FaultSchema, sessionstore.FaultAuthorization, sessionstore.FaultReadOnly:
-		return false, fmt.Errorf("allow_sql: %w", err)
-	case sessionstore.FaultValue:
-		return false, consumers.ReasonAllowSQL.Deny() // nothing in the database can be equal to it
-	}
-	return false, &consumers.Denial{
-		Status: http.StatusServiceUnavailable, Reason: consumers.ReasonUnavailable,
-		Header: http.Header{"Retry-After": {strconv.Itoa(1 + rand.N(maxRetryAfter))}},
-	}
 }

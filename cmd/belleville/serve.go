@@ -87,6 +87,8 @@ type site struct {
 	metrics *prometheus.Registry
 
 	following *following
+
+	untried func(context.Context) error // tries the routes' queries when the database answers; nil if that is done
 }
 
 // listening is a server and where it listens.
@@ -109,7 +111,7 @@ func assemble(ctx context.Context, cfg *config.Config, logger *slog.Logger) (*si
 		s.store.Close()
 		return nil, fmt.Errorf("channel_layers.default: %w", err)
 	}
-	if err := errors.Join(s.follow(ctx, cfg, reg), s.listen(cfg, reg)); err != nil {
+	if err := errors.Join(s.follow(ctx, cfg, reg), s.tryQueries(ctx, cfg), s.listen(cfg, reg)); err != nil {
 		s.close()
 		s.closeParts()
 		return nil, err
@@ -130,7 +132,7 @@ func (s *site) closeParts() {
 
 // listen makes the servers and their listeners.
 func (s *site) listen(cfg *config.Config, reg prometheus.Registerer) error {
-	app, err := cfg.Application(s.store, s.store, s.following.live, reg)
+	app, err := cfg.Application(s.store, s.store, s.following.live, reg, s.logger)
 	if err != nil {
 		return err
 	}
@@ -220,6 +222,9 @@ func (s *site) run(ctx context.Context, hangups <-chan os.Signal) error {
 		side.Go(func() error { return serveHTTP(aside, s.control, s.controlHandler()) })
 	}
 	side.Go(func() error { return s.answer(aside, hangups) })
+	if s.untried != nil {
+		side.Go(func() error { return s.untried(aside) })
+	}
 
 	main, running := errgroup.WithContext(ctx)
 	for _, l := range s.servers {
