@@ -65,7 +65,7 @@ const (
 )
 
 // effect is something that a command of somebody else does to this process's own channels. It happens after the
-// command, before the answer.
+// command: see Layer.do.
 type effect struct {
 	kind effectKind
 	name string // a topic, or a group

@@ -2,7 +2,8 @@
 // Redis protocol as channels_redis needs, in both of its forms, so that a site without Redis needs none.
 //
 // Start with [New], which returns the layer of this process, and [Layer.Serve], which lets others in. Events
-// go straight between the two: what Django sends to a group reaches this process's members before Django has its answer.
+// go straight between the two. Django has its answer before what it sends to a group is handed to the members, so that it
+// waits for one as for ten thousand; only where a thousand of its messages wait already, it waits for room.
 //
 // It is no Redis for other data: commands and scripts that no channel layer uses are refused. Nothing is kept on disk;
 // when the process ends, all is forgotten, as with a Redis that is restarted.
@@ -37,6 +38,7 @@ type Layer struct {
 	names      names
 	local      *channellayer.Local
 	database   *database
+	inbox      *inbox // of messages from outside, for channels of this process
 	data       map[string]spec
 	session    map[string]own
 	metrics    *metrics
@@ -44,7 +46,6 @@ type Layer struct {
 	buffers    budget
 	ended      chan struct{} // closed by Close
 
-	opened  atomic.Uint64 // how many channels there ever were
 	closing atomic.Bool
 	clients clients
 
@@ -81,6 +82,7 @@ func New(c Config) (*Layer, error) {
 	}
 	l.memory.limit, l.buffers.limit = c.MaxMemory, c.MaxBuffers
 	l.database = newDatabase(l.names, &l.memory)
+	l.inbox = newInbox(l.handOut)
 	l.metrics = newMetrics(c.Registerer, l)
 	return l, nil
 }
@@ -101,7 +103,7 @@ func (l *Layer) NewChannel(ctx context.Context, r channellayer.Receiver) (string
 	if err := l.usable(ctx); err != nil {
 		return "", err
 	}
-	name := l.names.channel(l.opened.Add(1))
+	name := l.names.channel()
 	if err := l.local.Open(name, l.capacities.Of(name), r); err != nil {
 		return "", err
 	}

@@ -56,6 +56,14 @@ func newMetrics(reg prometheus.Registerer, l *Layer) *metrics {
 	}
 	gauge("channels", "Channels of this process that are open.", func() float64 { return float64(l.local.Channels()) })
 	gauge("groups", "Groups that an open channel of this process is in.", func() float64 { return float64(l.local.CountGroups()) })
+	gauge("inbox_messages", "Messages of clients for channels of this process that are not handed out yet.", func() float64 {
+		now, _ := l.inbox.depth()
+		return float64(now)
+	})
+	gauge("inbox_messages_max", "The most messages that ever waited in the inbox; at 1000 clients wait for room.", func() float64 {
+		_, most := l.inbox.depth()
+		return float64(most)
+	})
 	gauge("clients", "Clients that are connected.", func() float64 { return float64(l.clientCount()) })
 	gauge("memory_bytes", "Memory for keys and subscriptions.", func() float64 { return float64(l.memory.used.Load()) })
 	gauge("buffer_bytes", "Memory for commands and answers on their way.", func() float64 { return float64(l.buffers.used.Load()) })

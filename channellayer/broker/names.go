@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"strconv"
 	"strings"
 	"time"
 
@@ -49,7 +48,8 @@ func newNames(prefix string, randomPrefix int, expiry time.Duration) names {
 // isOurs reports whether a channel is one of this process.
 func (n names) isOurs(channel string) bool { return strings.HasPrefix(channel, n.channels) }
 
-func (n names) channel(number uint64) string { return n.channels + strconv.FormatUint(number, 16) }
+// channel returns the name of a new channel. Nobody guesses it, however many others of this process he knows.
+func (n names) channel() string { return n.channels + channellayer.Unguessable() }
 
 // key returns where messages to a channel wait. Several channels of a process share one.
 func (n names) key(channel string) string { return n.prefix + channellayer.NonLocalName(channel) }

@@ -10,20 +10,30 @@ import (
 	"github.com/belleville/belleville/channellayer"
 )
 
-// do runs f on the database, and then does what it means for this process's own channels.
+// do runs f on the database, and then does what it means for this process's own channels. Messages for them wait in the
+// inbox; a change of a membership is made at once, after the messages that were sent before it.
 func (l *Layer) do(f func(*tx)) {
 	for _, e := range l.database.do(f) {
 		switch e.kind {
-		case arrived:
-			l.arrived(e.text)
-		case published:
-			l.published(e.name, e.text)
+		case arrived, published:
+			l.inbox.add(e)
 		case joined:
+			l.inbox.settle()
 			_ = l.joinForeign(e.name, e.text) // a channel that is not open any more stays out, as it would be taken out again
 		case left:
+			l.inbox.settle()
 			l.leave(e.name, e.text)
 		}
 	}
+}
+
+// handOut hands out a message of the inbox.
+func (l *Layer) handOut(e effect) {
+	if e.kind == published {
+		l.published(e.name, e.text)
+		return
+	}
+	l.arrived(e.text)
 }
 
 // joinForeign is join where another process names the group and the channel.

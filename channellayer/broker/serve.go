@@ -177,6 +177,7 @@ func (l *Layer) Close() error {
 	}
 	close(l.ended)
 	l.closeClients()
+	l.inbox.running.Wait() // nothing is put in any more
 	return nil
 }
 

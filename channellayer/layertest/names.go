@@ -10,6 +10,7 @@ import (
 func namePromises() []promise {
 	return []promise{
 		{name: "every channel has a name of its own", keeps: ownNames},
+		{name: "nobody guesses the name of a channel", keeps: unguessableNames},
 		{name: "group names of 99 characters are taken", keeps: longGroupNames},
 		{name: "channel names of 99 characters are taken", keeps: longChannelNames},
 		{name: "invalid names are refused", keeps: invalidNames},
@@ -28,6 +29,28 @@ func ownNames(b *bench) {
 				b.Fatalf("NewChannel gave the name %q twice", name)
 			}
 			seen[name] = true
+		}
+	}
+}
+
+// unguessableNames wants more than a number, a time or a counter to tell two channels of one process apart.
+func unguessableNames(b *bench) {
+	const random = 22 // characters, of which one in sixty-four is the same by chance
+	for node := range b.nodes {
+		first, _ := b.channel(node)
+		second, _ := b.channel(node)
+		if len(first) < random || len(second) < random {
+			b.Fatalf("channels are called %q and %q", first, second)
+		}
+		first, second = first[len(first)-random:], second[len(second)-random:]
+		same := 0
+		for i := range first {
+			if first[i] == second[i] {
+				same++
+			}
+		}
+		if same > random/2 {
+			b.Errorf("the names of two channels end with %q and %q, which are too much alike", first, second)
 		}
 	}
 }

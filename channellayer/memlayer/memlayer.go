@@ -12,8 +12,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -64,8 +62,6 @@ type Layer struct {
 	plain      *plainChannels
 	members    *plainMembers
 	metrics    *metrics
-
-	opened atomic.Uint64 // how many channels there ever were
 }
 
 // New returns a Layer. It panics where Config.Registerer has the metrics of another Layer already.
@@ -88,7 +84,7 @@ func (l *Layer) NewChannel(ctx context.Context, r channellayer.Receiver) (string
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	name := l.prefix + strconv.FormatUint(l.opened.Add(1), 16)
+	name := l.prefix + channellayer.Unguessable()
 	if err := l.local.Open(name, l.capacities.Of(name), r); err != nil {
 		return "", err
 	}

@@ -3,7 +3,6 @@ package pglayer
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
 	"strings"
@@ -39,11 +38,7 @@ func newNodeNames(nodeName string) nodeNames {
 }
 
 // channel returns the name of a new channel. Nobody guesses it, however many others of this process he knows.
-func (n nodeNames) channel() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // it never fails
-	return n.prefix + base64.RawURLEncoding.EncodeToString(b[:])
-}
+func (n nodeNames) channel() string { return n.prefix + channellayer.Unguessable() }
 
 // representative returns the name of the channel that stands for the whole node in a group.
 func (n nodeNames) representative(group string) string { return n.prefix + n.suffix(group) }

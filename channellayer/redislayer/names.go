@@ -3,7 +3,6 @@ package redislayer
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"hash/crc32"
 	"strconv"
@@ -63,14 +62,7 @@ func newNodeNames(nodeName string, lanes, hosts int) nodeNames {
 
 // channel returns the name of the channel with a number.
 func (n nodeNames) channel(number uint64) string {
-	return n.inboxes[number%uint64(len(n.inboxes))] + unguessable()
-}
-
-// unguessable returns 22 characters that nobody guesses, however many channels of this process he knows.
-func unguessable() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // it never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	return n.inboxes[number%uint64(len(n.inboxes))] + channellayer.Unguessable()
 }
 
 // inboxOf returns what the name of the representative of a group begins with.

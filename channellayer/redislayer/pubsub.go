@@ -81,7 +81,7 @@ func newPubSubLayer(c Config) (*PubSubLayer, error) {
 		plain:      newSubscribers(),
 		ended:      make(chan struct{}),
 	}
-	if err := channellayer.CheckChannelName(l.prefix + unguessable()); err != nil {
+	if err := channellayer.CheckChannelName(l.prefix + channellayer.Unguessable()); err != nil {
 		return nil, fmt.Errorf("redislayer: prefix: %w", err)
 	}
 	l.groups = newGroups(l.local, names)
@@ -137,7 +137,7 @@ func (l *PubSubLayer) NewChannel(ctx context.Context, r channellayer.Receiver) (
 	if err := l.usable(ctx); err != nil {
 		return "", err
 	}
-	name := l.prefix + unguessable()
+	name := l.prefix + channellayer.Unguessable()
 	if err := l.groups.open(name, l.capacities.Of(name), r); err != nil {
 		return "", err
 	}
