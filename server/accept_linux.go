@@ -63,6 +63,9 @@ func (l *loop) admit(fd int, peer netip.AddrPort) {
 	}
 	c := l.server.newConn(l, t)
 	c.peer = peer
+	if l.server.announces(peer.Addr()) {
+		c.phase = prefacing // nobody else knows it yet
+	}
 	l.enrol(c, fd)
 }
 

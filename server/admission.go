@@ -94,12 +94,15 @@ func (s *Server) admitPeer(peer netip.Addr) (t *ticket, status int) {
 // locate counts the connection by the address of its client, too. It reports whether that has too many.
 func (t *ticket) locate(client netip.Addr) (ok bool) {
 	a := t.admission
-	if a.perAddress <= 0 || !client.IsValid() || t.address.IsValid() {
+	if a.perAddress <= 0 || !client.IsValid() {
 		return true
 	}
 	p := network(client)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if t.address.IsValid() || t.released {
+		return true
+	}
 	if a.byAddress[p] >= a.perAddress {
 		return false
 	}

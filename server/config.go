@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"net/netip"
 	"runtime"
@@ -69,6 +70,12 @@ type Config struct {
 	// TrustedProxies are the networks whose X-Forwarded-For and X-Forwarded-Proto are believed. On a unix
 	// socket any peer is one of them if there is any. Default: none.
 	TrustedProxies []netip.Prefix
+	// ProxyProtocol makes each connection of a trusted proxy begin with a header of the PROXY protocol, version 1 or 2,
+	// which says whose connection it is. One without is closed; nobody else's is believed.
+	ProxyProtocol bool
+	// TLS makes clients come over TLS, at least 1.2: WebSockets over HTTP/1.1, plain requests also over HTTP/2. Such
+	// connections have goroutines of their own. See [Certificate.TLS]. Default: no TLS.
+	TLS *tls.Config
 	// RootPath is where the site is mounted, as in "/app".
 	RootPath string
 
@@ -109,6 +116,7 @@ func (c Config) withDefaults() Config {
 	last(&c.PongTimeout, 20*time.Second)
 	last(&c.DrainTimeout, 10*time.Second)
 	fill(&c.Loops, runtime.GOMAXPROCS(0))
+	c.TLS = withTLSDefaults(c.TLS)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}

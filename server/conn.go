@@ -16,6 +16,7 @@ type phase uint8
 
 const (
 	reading  phase = iota // its request head
+	prefacing             // before it: who the client of a trusted proxy is
 	deciding              // the application decides about the handshake
 	open                  // messages go both ways
 	closing               // our close frame or our refusal was queued; what comes is thrown away

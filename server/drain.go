@@ -63,7 +63,7 @@ func (c *conn) goodbye() {
 	p := c.phase
 	c.mu.Unlock()
 	switch p {
-	case reading:
+	case reading, prefacing:
 		c.request(wantDrop)
 	case deciding:
 		if c.Answer(consumers.Response{Status: 503, Header: retryAfter(), Reason: consumers.ReasonDraining}) != nil {

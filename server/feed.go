@@ -19,6 +19,8 @@ func (c *conn) feed(data []byte) (more bool) {
 	c.hear(c.server.clock.now())
 	c.pinged = false
 	switch p, _ := c.current(); p {
+	case prefacing:
+		return c.feedPreface(data)
 	case reading:
 		return c.feedHead(data)
 	case deciding:

@@ -23,7 +23,7 @@ func descriptorBudget() int {
 func (s *Server) open(l net.Listener) ([]pool, <-chan error, error) {
 	streams := newStreams(s)
 	raw, ok := l.(syscall.Conn)
-	if !ok {
+	if !ok || s.cfg.TLS != nil {
 		failed := streams.listen(l)
 		return []pool{streams}, failed, nil
 	}

@@ -3,10 +3,12 @@ package server
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +39,15 @@ func (s *Server) serveHTTP(c *conn) {
 	s.handed.hand(&handedConn{Conn: nc, early: early, release: func() {
 		t.release()
 		s.metrics.connections.Dec()
-	}, ticket: t})
+	}, ticket: t, peer: peerAddr(nc, c.peer)})
+}
+
+// peerAddr returns the address of a connection's client, which a proxy may have told.
+func peerAddr(nc net.Conn, client netip.AddrPort) net.Addr {
+	if !client.IsValid() {
+		return nc.RemoteAddr()
+	}
+	return net.TCPAddrFromAddrPort(client)
 }
 
 // handedKey is the key of a request's handedConn in its context.
@@ -47,6 +57,7 @@ type handedKey struct{}
 type handedConn struct {
 	net.Conn
 	early   []byte // read before it was known
+	peer    net.Addr
 	ticket  *ticket
 	release func()
 	once    sync.Once
@@ -63,6 +74,9 @@ func (hc *handedConn) Read(b []byte) (int, error) {
 	}
 	return hc.Conn.Read(b)
 }
+
+// RemoteAddr implements net.Conn.
+func (hc *handedConn) RemoteAddr() net.Addr { return hc.peer }
 
 // Close implements net.Conn.
 func (hc *handedConn) Close() error {
@@ -117,12 +131,16 @@ func (l *handedListener) Close() error {
 // Addr implements net.Listener.
 func (l *handedListener) Addr() net.Addr { return &net.TCPAddr{} }
 
+// maxStreams is how many requests one connection of HTTP/2 may have at a time.
+const maxStreams = 100
+
 // newHTTPServer returns the server of all that is no WebSocket.
 func (s *Server) newHTTPServer() *http.Server {
 	return &http.Server{
 		Handler:           http.HandlerFunc(s.plain),
 		ReadHeaderTimeout: s.cfg.HandshakeTimeout,
 		IdleTimeout:       idleTimeout,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: s.cfg.WriteTimeout},
 		MaxHeaderBytes:    s.cfg.MaxHead,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, handedKey{}, c)
@@ -140,7 +158,7 @@ func (discard) Enabled(context.Context, slog.Level) bool { return false }
 // plain serves one request of plain HTTP.
 func (s *Server) plain(w http.ResponseWriter, r *http.Request) {
 	h := headOf(r)
-	if h.wantsUpgrade() {
+	if h.wantsUpgrade() && r.ProtoMajor == 1 {
 		s.upgradeHijacked(w, h)
 		return
 	}
@@ -149,8 +167,8 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request) {
 		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusBadRequest, Reason: consumers.ReasonMalformed})
 		return
 	}
-	hc, ok := r.Context().Value(handedKey{}).(*handedConn)
-	if !s.rates.allow(scope.Client.Addr(), s.clock.now()) || ok && !hc.ticket.locate(scope.Client.Addr()) {
+	t := ticketOf(r.Context().Value(handedKey{}))
+	if !s.rates.allow(scope.Client.Addr(), s.clock.now()) || t != nil && !t.locate(scope.Client.Addr()) {
 		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusTooManyRequests, Header: retryAfter(), Reason: consumers.ReasonLimit})
 		return
 	}
@@ -172,6 +190,19 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	exchange.ServeHTTP(w, r)
+}
+
+// ticketOf returns the place in the counts of a connection that net/http serves.
+func ticketOf(c any) *ticket {
+	switch c := c.(type) {
+	case *handedConn:
+		return c.ticket
+	case *tls.Conn:
+		if f, ok := c.NetConn().(*frontConn); ok {
+			return f.ticket
+		}
+	}
+	return nil
 }
 
 // denyHTTP answers a request with what an error of the application stands for.
@@ -239,6 +270,7 @@ func (s *Server) upgradeHijacked(w http.ResponseWriter, h *head) {
 	if st == nil {
 		return
 	}
+	st.c.peer = addrOf(hc.RemoteAddr())
 	st.c.keep(early)
 	s.handshake(st.c, h)
 	pool.running.Go(st.run)

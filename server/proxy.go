@@ -30,7 +30,7 @@ func (s *Server) trusts(peer netip.Addr) bool {
 // originOf says where a request came from: the peer, or who trusted proxies say it is. Of several hops the
 // last that is not trusted counts, since all before it are that one's word.
 func (s *Server) originOf(peer netip.AddrPort, fields consumers.Header) origin {
-	o := origin{client: peer}
+	o := origin{client: peer, secure: s.cfg.TLS != nil}
 	if !s.trusts(peer.Addr()) {
 		return o
 	}

@@ -20,6 +20,7 @@ type streams struct {
 	mu       sync.Mutex // guards the fields below
 	listener net.Listener
 	all      map[*stream]struct{}
+	greeted  map[net.Conn]struct{} // those in their TLS handshakes
 	closed   bool
 
 	running sync.WaitGroup
@@ -27,7 +28,7 @@ type streams struct {
 
 // newStreams returns an empty pool.
 func newStreams(s *Server) *streams {
-	return &streams{server: s, all: make(map[*stream]struct{})}
+	return &streams{server: s, all: make(map[*stream]struct{}), greeted: make(map[net.Conn]struct{})}
 }
 
 // adopt takes a listener that others accept from, to close it in time.
@@ -93,7 +94,14 @@ func (ss *streams) take(nc net.Conn) {
 		ss.server.answered(consumers.Response{Status: status, Reason: consumers.ReasonLimit})
 		return
 	}
+	if ss.server.cfg.TLS != nil {
+		ss.running.Go(func() { ss.greet(nc, t) })
+		return
+	}
 	if st := ss.add(nc, t); st != nil {
+		if ss.server.announces(st.c.peer.Addr()) {
+			st.c.phase = prefacing // its owner has not begun
+		}
 		ss.running.Go(st.run)
 	}
 }
@@ -153,6 +161,7 @@ func (ss *streams) stopAccepting() {
 	if l != nil {
 		_ = l.Close()
 	}
+	ss.cutGreeted()
 }
 
 // close implements pool.

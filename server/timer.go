@@ -24,7 +24,7 @@ func (c *conn) expire(now int64) (next int64, drop bool) {
 	c.mu.Unlock()
 	cfg := &c.server.cfg
 	switch p {
-	case reading:
+	case reading, prefacing:
 		next = since + ticks(cfg.HandshakeTimeout)
 		return next, next <= now
 	case deciding:
