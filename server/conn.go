@@ -15,13 +15,13 @@ import (
 type phase uint8
 
 const (
-	reading  phase = iota // its request head
-	prefacing             // before it: who the client of a trusted proxy is
-	deciding              // the application decides about the handshake
-	open                  // messages go both ways
-	closing               // our close frame or our refusal was queued; what comes is thrown away
-	ending                // all is written, the end of the stream was sent; we wait for the peer's
-	gone                  // the descriptor is closed
+	reading   phase = iota // its request head
+	prefacing              // before it: who the client of a trusted proxy is
+	deciding               // the application decides about the handshake
+	open                   // messages go both ways
+	closing                // our close frame or our refusal was queued; what comes is thrown away
+	ending                 // all is written, the end of the stream was sent; we wait for the peer's
+	gone                   // the descriptor is closed
 )
 
 // A driver moves a connection's bytes.
