@@ -24,11 +24,10 @@ func (c *Config) Application(store authmw.Store, db builtin.Database, sessions *
 	}
 	var router routing.URLRouter
 	for i, r := range c.Routes {
-		app, err := c.guarded(r, patient{db, fmt.Sprintf("routes[%d]", i), logger, new(atomic.Int64)}, reg)
+		app, err := c.followed(r, patient{db, fmt.Sprintf("routes[%d]", i), logger, new(atomic.Int64)}, sessions, reg)
 		if err != nil {
 			return nil, fmt.Errorf("routes[%d]: %w", i, err)
 		}
-		app = sessions.Watch(app)
 		if tokens != nil {
 			app = tokens.Wrap(app)
 		}
@@ -46,8 +45,22 @@ func (c *Config) Application(store authmw.Store, db builtin.Database, sessions *
 	return c.fromAllowedOrigins(router), nil
 }
 
-// guarded returns a route's consumer behind what says who may connect.
-func (c *Config) guarded(r Route, db builtin.Database, reg prometheus.Registerer) (consumers.Application, error) {
+// followed returns a route's consumer behind what says who may connect, and follows who has connected.
+func (c *Config) followed(r Route, db builtin.Database, sessions *live.Live, reg prometheus.Registerer) (consumers.Application, error) {
+	app, err := c.consumer(r, reg)
+	if err != nil {
+		return nil, err
+	}
+	app, err = c.guarded(r, app, db)
+	if err != nil || !r.Recheck {
+		return sessions.Watch(app), err
+	}
+	again, err := c.guarded(r, live.Opened, db)
+	return sessions.WatchRule(app, again), err
+}
+
+// consumer returns a route's consumer.
+func (c *Config) consumer(r Route, reg prometheus.Registerer) (consumers.Application, error) {
 	var app consumers.Application
 	switch r.Consumer {
 	case relayConsumer:
@@ -61,6 +74,11 @@ func (c *Config) guarded(r Route, db builtin.Database, reg prometheus.Registerer
 	default:
 		return nil, fmt.Errorf("there is no consumer %s", quote(r.Consumer))
 	}
+	return app, nil
+}
+
+// guarded returns an Application behind what says who may connect to a route.
+func (c *Config) guarded(r Route, app consumers.Application, db builtin.Database) (consumers.Application, error) {
 	if r.AllowSQL != "" {
 		q, err := builtin.ParseQuery(r.AllowSQL, c.dialect())
 		if err != nil {

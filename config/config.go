@@ -205,6 +205,7 @@ type Route struct {
 	Publish  string   `toml:"publish"`
 	Stamp    []string `toml:"stamp"`
 	Channel  string   `toml:"channel"`
+	Recheck  bool     `toml:"recheck"`
 
 	Compression        bool `toml:"compression"`
 	CompressionMinimum int  `toml:"compression_minimum"`

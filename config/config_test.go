@@ -183,6 +183,7 @@ func samples(secretFile string) map[string]sample {
 		"routes.slow_client_key":     text("symbol"),
 		"routes.compression_minimum": bare("2"),
 		"routes.channel":             {`"chat"`, "chat"},
+		"routes.recheck":             {`true`, "true"},
 	}
 }
 

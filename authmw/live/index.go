@@ -39,6 +39,7 @@ type seat struct {
 	instance       consumers.Watched // set before the server has it
 	of             *watched          // nil while it is in no session
 	through        bool              // the connection has ended
+	ruled          *ruled            // nil where no rule is asked about it
 	next, previous *seat
 }
 

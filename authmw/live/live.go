@@ -60,6 +60,7 @@ type Live struct {
 	index index
 	wheel wheel
 	touch touches
+	rules map[*ruled]struct{} // those that rules are asked about
 }
 
 // New makes a Live. Nothing is asked about until Run runs.

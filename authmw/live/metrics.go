@@ -16,6 +16,13 @@ const (
 	touchedAll     = "all"
 )
 
+// The answers of a rule, as labels.
+const (
+	ruleAllows      = "allows"
+	ruleRefuses     = "refuses"
+	ruleUnavailable = "unavailable"
+)
+
 // metrics are what a Live counts.
 type metrics struct {
 	ended   *prometheus.CounterVec
@@ -25,6 +32,7 @@ type metrics struct {
 	size    prometheus.Histogram
 	lag     prometheus.Histogram
 	orders  *prometheus.CounterVec
+	rules   *prometheus.CounterVec
 }
 
 func newMetrics(l *Live, reg prometheus.Registerer) *metrics {
@@ -68,6 +76,9 @@ func newMetrics(l *Live, reg prometheus.Registerer) *metrics {
 	m.orders = f.NewCounterVec(prometheus.CounterOpts{
 		Name: "live_orders_total", Help: "Orders that came over the channel layer, by result.",
 	}, []string{"result"})
+	m.rules = f.NewCounterVec(prometheus.CounterOpts{
+		Name: "live_rules_asked_total", Help: "Rules that were asked again about open connections, by answer.",
+	}, []string{"answer"})
 	for c := consumers.EndedByLogout; c <= consumers.EndedByOther; c++ {
 		m.ended.WithLabelValues(c.String())
 	}

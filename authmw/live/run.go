@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/belleville/belleville/sessionstore"
@@ -16,6 +17,9 @@ func (l *Live) Run(ctx context.Context) error {
 	ticks, ages := time.NewTicker(tick), time.NewTicker(remembered)
 	defer ticks.Stop()
 	defer ages.Stop()
+	var rules sync.WaitGroup
+	rules.Go(func() { l.keepAskingRules(ctx) })
+	defer rules.Wait()
 	away := false
 	for {
 		select {
@@ -40,6 +44,13 @@ func (l *Live) Run(ctx context.Context) error {
 		if err != nil && !pause(ctx, patience) {
 			return nil
 		}
+	}
+}
+
+// keepAskingRules asks all rules once an interval until ctx is done.
+func (l *Live) keepAskingRules(ctx context.Context) {
+	for pause(ctx, l.cfg.RecheckInterval) {
+		l.askRules(ctx)
 	}
 }
 

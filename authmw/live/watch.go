@@ -10,12 +10,13 @@ import (
 // Watch wraps an Application: its connections follow the logins of their visitors. It belongs inside of what
 // recognises visitors, as [authmw.Stack] does. The connections of visitors who are nobody are watched where they
 // have a session and the consumer is a [consumers.UserWatcher].
-func (l *Live) Watch(app consumers.Application) consumers.Application { return watching{app, l} }
+func (l *Live) Watch(app consumers.Application) consumers.Application { return watching{app, l, nil} }
 
 // watching is an Application whose connections are watched.
 type watching struct {
 	app  consumers.Application
 	live *Live
+	rule *rule // nil without one
 }
 
 // Open implements consumers.Application.
@@ -31,6 +32,9 @@ func (wa watching) Open(ctx context.Context, s *consumers.Scope) (consumers.Inst
 		st.instance = w
 		w.Watch(st)
 		wa.live.enter(s, st)
+		if wa.rule != nil {
+			wa.live.subject(&ruled{seat: st, scope: s.Clone(), rule: wa.rule})
+		}
 	}
 	return instance, nil
 }
@@ -88,7 +92,22 @@ func (l *Live) leave(st *seat) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	st.through = true
+	delete(l.rules, st.ruled)
 	l.riseLocked(st)
+}
+
+// subject has a rule asked about a connection until it ends.
+func (l *Live) subject(r *ruled) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r.seat.through {
+		return
+	}
+	r.seat.ruled = r
+	if l.rules == nil {
+		l.rules = make(map[*ruled]struct{})
+	}
+	l.rules[r] = struct{}{}
 }
 
 // riseLocked takes a connection out of its session, if it is in one, and forgets the session if it was the last.

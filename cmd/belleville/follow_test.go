@@ -204,3 +204,33 @@ func TestKick(t *testing.T) {
 		t.Errorf("without a server: exit %d, %q", said.code, said.err)
 	}
 }
+
+func TestARouteMayAskAgain(t *testing.T) {
+	url := pgtest.Open(t).URL()
+	site := djangotest.Start(t, url, djangotest.Config{SecretKey: siteKey})
+	b := startBelleville(t, url, "BELLEVILLE_LIVE_RECHECK_INTERVAL=1s",
+		"BELLEVILLE_ROUTES_4_PATH=ws/team/", "BELLEVILLE_ROUTES_4_CONSUMER=echo", "BELLEVILLE_ROUTES_4_ALLOW=staff", "BELLEVILLE_ROUTES_4_RECHECK=true",
+		"BELLEVILLE_ROUTES_5_PATH=ws/band/", "BELLEVILLE_ROUTES_5_CONSUMER=echo", "BELLEVILLE_ROUTES_5_RECHECK=true",
+		"BELLEVILLE_ROUTES_5_ALLOW_SQL=SELECT 1 FROM auth_user WHERE id = {user.pk} AND first_name = 'Django'")
+	const change = "from django.contrib.auth.models import User\nUser.objects.filter(username='bob').update(%s)"
+	site.Shell(t, fmt.Sprintf(change, "is_staff=True, first_name='Django'"))
+	key := site.Login(t, djangotest.Bob, djangotest.Password)
+	tests := []struct{ path, change string }{
+		{"/ws/team/", "is_staff=False"},
+		{"/ws/band/", "first_name='Jean'"},
+	}
+	for _, tt := range tests {
+		ws, r := b.dial(t, tt.path, key)
+		if r.StatusCode != http.StatusSwitchingProtocols {
+			t.Fatalf("%s: status = %d, want 101", tt.path, r.StatusCode)
+		}
+		say(t, ws, "hi")
+		if got := hear(t, ws); got != "hi" {
+			t.Errorf("%s: heard %q", tt.path, got)
+		}
+		site.Shell(t, fmt.Sprintf(change, tt.change))
+		if e := closed(t, ws); e.Code != 4403 || e.Reason != "not allowed any more" {
+			t.Errorf("%s: closed with %d %q, want 4403 not allowed any more", tt.path, e.Code, e.Reason)
+		}
+	}
+}
