@@ -22,7 +22,7 @@ func (s *Socket) spawn(f func(ctx context.Context) error) {
 	}
 	if s.background == nil {
 		s.background = new(background)
-		s.background.life.begin(s.life.base)
+		s.background.life.begin(s.life.base())
 		if s.code != 0 {
 			s.background.life.end()
 		}

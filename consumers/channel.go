@@ -17,24 +17,82 @@ type channel struct {
 	// Set at birth, never changed.
 	receiver channellayer.Receiver
 
-	scope atomic.Pointer[Scope] // another one when the visitor is somebody else
+	scope atomic.Pointer[Scope] // nil while nobody needs more of it than stands below
 
-	mu     sync.Mutex // guards the fields below
-	name   string
-	closed bool
+	mu      sync.Mutex // guards the fields below
+	name    string
+	outline *Scope  // what others have too; nil while scope is all there is
+	visitor visitor // what they have not
+	closed  bool
 }
 
 // Scope says who is connected, and where. Once the visitor has been logged out or has become another user, it
-// returns another Scope.
-func (ch *channel) Scope() *Scope { return ch.scope.Load() }
+// returns another Scope; so it may each time that the consumer is called.
+func (ch *channel) Scope() *Scope {
+	if s := ch.scope.Load(); s != nil {
+		return s
+	}
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if s := ch.scope.Load(); s != nil {
+		return s
+	}
+	s := ch.visitor.complete(ch.outline)
+	ch.scope.Store(s)
+	return s
+}
+
+// settle keeps no more of the Scope than what other connections do not have, now that Connect is through.
+func (ch *channel) settle(o *outlines) {
+	s := ch.scope.Load()
+	s.forget()
+	outline, own := o.share(s)
+	if outline == nil {
+		return
+	}
+	ch.mu.Lock()
+	ch.outline, ch.visitor = outline, own
+	ch.mu.Unlock()
+	ch.rest()
+}
+
+// rest lets go of the Scope until it is asked for again. Only who has the claim on the consumer calls it.
+func (ch *channel) rest() {
+	if ch.outline != nil && ch.scope.Load() != nil {
+		ch.scope.Store(nil)
+	}
+}
+
+// common returns a Scope of which only what all visitors share counts.
+func (ch *channel) common() *Scope {
+	if s := ch.scope.Load(); s != nil {
+		return s
+	}
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	return ch.outline
+}
 
 // layer returns the site's channel layer, or nil.
-func (ch *channel) layer() channellayer.Layer { return ch.Scope().Layer }
+func (ch *channel) layer() channellayer.Layer { return ch.common().Layer }
+
+// user returns the visitor.
+func (ch *channel) user() *djangocompat.User {
+	if s := ch.scope.Load(); s != nil {
+		return s.User
+	}
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	return ch.visitor.user
+}
 
 // recognise replaces what is known of the visitor.
 func (ch *channel) recognise(session *djangocompat.Session, user *djangocompat.User) {
 	s := ch.Scope().Clone()
 	s.Session, s.User = session, user
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	ch.visitor.session, ch.visitor.user = session, user
 	ch.scope.Store(s)
 }
 

@@ -60,6 +60,7 @@ func NewJSON[T any, C JSONConsumer[T]](newConsumer func() C, events ...*EventHan
 		make:     func() Consumer { return jsonConsumer[T]{newConsumer()} },
 		own:      func(c Consumer) any { return c.(jsonConsumer[T]).JSONConsumer },
 		handlers: newHandlers(reflect.TypeFor[C](), reflect.TypeFor[*Conn](), events),
+		outlines: newOutlines(),
 	}
 }
 

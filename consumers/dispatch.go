@@ -27,7 +27,7 @@ func (s *Socket) connect() {
 		s.note(connected)
 		err = guard(func() error { return s.consumer.Connect(&s.life, &s.conn) })
 	}
-	s.conn.Scope().forget()
+	s.conn.settle(s.app.outlines)
 	s.mu.Lock()
 	wasAnswered, decided := s.state&answered != 0, s.state&(answered|later) != 0
 	s.mu.Unlock()
@@ -227,7 +227,7 @@ func (s *Socket) ended() {
 // goodbye takes the consumer out of the groups that it was in from the beginning, then runs its Disconnect,
 // if its Connect was run. Whatever the one does, the other follows.
 func (s *Socket) goodbye(code CloseCode, wasConnected bool) {
-	ctx, cancel := context.WithTimeout(s.life.base, disconnectTimeout)
+	ctx, cancel := context.WithTimeout(s.life.base(), disconnectTimeout)
 	defer cancel()
 	s.afterwards(guard(func() error {
 		if g, ok := s.own().(Grouper); ok {

@@ -100,6 +100,7 @@ func (s *Socket) next() (work, bool) {
 		w.finish, b.finish = b.finish, nil
 	default:
 		s.dropLocked()
+		s.conn.rest()
 		s.state &^= running
 		return w, false
 	}

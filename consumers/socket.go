@@ -14,6 +14,7 @@ type webSocketApp struct {
 	make     func() Consumer
 	own      func(Consumer) any // the site's own consumer, where make wrapped it
 	handlers *handlers
+	outlines *outlines // of the connections' Scopes
 	boxes    sync.Pool // of *mailbox, empty ones
 }
 
@@ -26,6 +27,7 @@ func New[C Consumer](newConsumer func() C, events ...*EventHandler) Application 
 		make:     func() Consumer { return newConsumer() },
 		own:      func(c Consumer) any { return c },
 		handlers: newHandlers(reflect.TypeFor[C](), reflect.TypeFor[*Conn](), events),
+		outlines: newOutlines(),
 	}
 }
 
@@ -135,6 +137,9 @@ func (s *Socket) Disconnect(code CloseCode) {
 	if s.code != 0 {
 		s.mu.Unlock()
 		return
+	}
+	if s.state&(answered|accepted) == answered {
+		code = CloseAbnormal // it was refused, whoever is the first to say that it is over
 	}
 	s.code = code
 	start := s.claimLocked()

@@ -85,6 +85,8 @@ func newCrowd() (role, error) {
 			return nil, c.hold(o)
 		case "churn":
 			return nil, c.churn(o)
+		case "leave":
+			return nil, c.leave()
 		case "echo":
 			return nil, c.echo(o)
 		case "listen":
@@ -247,6 +249,18 @@ func (c *crowd) hold(o crowdOrder) error {
 		}
 	}
 	return c.pump(func() bool { return c.open >= o.N })
+}
+
+// leave closes all connections without a word.
+func (c *crowd) leave() error {
+	for _, m := range c.members {
+		if m.fd >= 0 {
+			netpoll.Close(m.fd)
+			m.fd = -1
+		}
+	}
+	c.members, c.open = nil, 0
+	return nil
 }
 
 // churn opens and closes N connections, a Window at a time: handshake, close frame, the server's answer, the end.

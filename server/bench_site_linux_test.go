@@ -12,6 +12,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/belleville/belleville/authmw"
+	"github.com/belleville/belleville/authmw/live"
 	"github.com/belleville/belleville/consumers"
 	"github.com/belleville/belleville/djangocompat"
 	"github.com/belleville/belleville/internal/pgtest"
@@ -21,7 +22,8 @@ import (
 // benchKey is the SECRET_KEY of the benchmarks' site.
 const benchKey = "benchmarks only"
 
-// authenticated lets in whoever is logged in with a session of a database.
+// authenticated lets in whoever is logged in with a session of a database, and follows the sessions until ctx is
+// done, as the program does.
 func authenticated(ctx context.Context, app consumers.Application, database, key string) (consumers.Application, error) {
 	store, err := sessionstore.Open(ctx, sessionstore.Config{
 		DatabaseURL: djangocompat.NewSecret(database), Keys: djangocompat.NewKeys(key),
@@ -29,7 +31,41 @@ func authenticated(ctx context.Context, app consumers.Application, database, key
 	if err != nil {
 		return nil, err
 	}
-	return authmw.Stack(authmw.Require(app, authmw.Authenticated), store, authmw.Config{}), nil
+	following := live.New(store, live.Config{})
+	go func() { _ = following.Run(ctx) }() // it returns nil when ctx is done
+	return authmw.Stack(following.Watch(authmw.Require(app, authmw.Authenticated)), store, authmw.Config{}), nil
+}
+
+// resident is a member of two groups, of which one is all, that tells what it hears.
+type resident struct{ room string }
+
+// Connect joins the groups.
+func (r *resident) Connect(ctx context.Context, c *consumers.Conn) error {
+	if pk, ok := c.Scope().User.PK.Int64(); ok {
+		r.room = fmt.Sprintf("room.%d", pk%residentRooms)
+	}
+	for _, group := range []string{"all", r.room} {
+		if err := c.GroupAdd(ctx, group); err != nil {
+			return err
+		}
+	}
+	return c.Accept()
+}
+
+// Receive tells the room.
+func (r *resident) Receive(ctx context.Context, c *consumers.Conn, m consumers.Message) error {
+	return c.GroupSend(ctx, r.room, said{m.Text()})
+}
+
+// Disconnect has nothing to do.
+func (*resident) Disconnect(context.Context, *consumers.Conn, consumers.CloseCode) error { return nil }
+
+// residentRooms is how many rooms the residents have together.
+const residentRooms = 200
+
+// residents is their Application.
+func residents() consumers.Application {
+	return consumers.New(func() *resident { return new(resident) }, consumers.OnGroup(shown))
 }
 
 // sessionKey is the session key of a visitor.

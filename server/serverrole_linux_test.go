@@ -32,7 +32,8 @@ type serveArgs struct {
 // figures are what a server in a child process measures about itself.
 type figures struct {
 	PSS        int64 // bytes, after a collection; weigh's only, since it takes a descriptor
-	Heap       int64 // bytes that are in use
+	Heap       int64 // bytes of the heap's spans that are in use
+	Live       int64 // bytes of what is in them
 	Goroutines int
 	CPU        time.Duration // user and system
 	Exhausted  int           // how often it ran out of descriptors
@@ -105,13 +106,12 @@ func serveInChild(a serveArgs, reg registry, log slog.Handler) (string, error) {
 	return l.Addr().String(), nil
 }
 
-// memberApp is a chat without rooms, for known visitors where there is a database.
+// memberApp is a chat without rooms, or one with rooms for known visitors where there is a database.
 func memberApp(a serveArgs) (consumers.Application, error) {
-	app := chatters()
 	if a.Database == "" {
-		return app, nil
+		return chatters(), nil
 	}
-	return authenticated(context.Background(), app, a.Database, a.Key)
+	return authenticated(context.Background(), residents(), a.Database, a.Key)
 }
 
 // weigh collects garbage, gives memory back, and returns how much is left to the process alone.
@@ -139,7 +139,7 @@ func look(reg registry) (figures, error) {
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 		return f, err
 	}
-	f.Heap, f.Goroutines = int64(heap.HeapInuse), runtime.NumGoroutine()
+	f.Heap, f.Live, f.Goroutines = int64(heap.HeapInuse), int64(heap.HeapAlloc), runtime.NumGoroutine()
 	f.CPU = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 	f.Exhausted = int(reg.value("server_protocol_errors_total", "exhausted"))
 	f.Held = int(reg.value("server_connections"))
