@@ -23,7 +23,7 @@ func (l *loop) accept() {
 			l.pauseAccepting(err)
 			return
 		case err != nil:
-			l.server.cfg.Logger.Error("cannot accept connections", slog.String("error", err.Error()))
+			l.server.cfg.Load().Logger.Error("cannot accept connections", slog.String("error", err.Error()))
 			l.pauseAccepting(err)
 			return
 		}

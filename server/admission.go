@@ -12,23 +12,37 @@ import (
 
 // admission counts connections, in all and by address.
 type admission struct {
-	// Set at birth, never changed.
+	mu         sync.Mutex // guards the fields below
 	total      int
 	perAddress int
-	perUser    int
+	perUser    int // 0 where there is no limit
+	held       int
 
-	mu        sync.Mutex // guards the fields below
-	held      int
-	byAddress map[netip.Prefix]int
-	byUser    map[djangocompat.PK]int
+	byUserLimited bool // users are told apart
+	byAddress     map[netip.Prefix]int
+	byUser        map[djangocompat.PK]*userPlace
+}
+
+// userPlace is what a user's connections have in common. It lives as long as one of them does.
+type userPlace struct {
+	connections int
+	budget      userBudget
 }
 
 // newAdmission returns the admission that cfg asks for.
 func newAdmission(cfg *Config) *admission {
-	return &admission{
-		total: cfg.MaxConnections, perAddress: cfg.MaxConnectionsPerAddress, perUser: cfg.MaxConnectionsPerUser,
-		byAddress: make(map[netip.Prefix]int), byUser: make(map[djangocompat.PK]int),
-	}
+	a := &admission{byAddress: make(map[netip.Prefix]int), byUser: make(map[djangocompat.PK]*userPlace)}
+	a.limit(cfg)
+	return a
+}
+
+// limit sets the limits. Who is there stays, even if that is more than there may be; connections of addresses and users
+// that were not limited until now are not counted by those.
+func (a *admission) limit(cfg *Config) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.total, a.perAddress, a.perUser = cfg.MaxConnections, cfg.MaxConnectionsPerAddress, cfg.MaxConnectionsPerUser
+	a.byUserLimited = a.perUser > 0 || cfg.MessageRatePerUser > 0
 }
 
 // count returns how many connections are held.
@@ -43,6 +57,7 @@ type ticket struct {
 	admission *admission
 	address   netip.Prefix       // invalid while it is not counted by address
 	user      *djangocompat.User // nil while it is not counted by user
+	place     *userPlace         // what it has in common with that user's other connections
 	released  bool
 	once      sync.Once
 }
@@ -50,19 +65,23 @@ type ticket struct {
 // join counts the connection by its user, too. It reports whether that has too many.
 func (t *ticket) join(u *djangocompat.User) (ok bool) {
 	a := t.admission
-	if a == nil || a.perUser <= 0 || !u.IsAuthenticated() {
+	if a == nil || !u.IsAuthenticated() {
 		return true
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	place := a.byUser[u.PK]
 	switch {
-	case t.released:
-		return true // it is gone by now
-	case a.byUser[u.PK] >= a.perUser:
+	case !a.byUserLimited, t.released:
+		return true // nobody asks, or it is gone by now
+	case place == nil:
+		place = new(userPlace)
+		a.byUser[u.PK] = place
+	case a.perUser > 0 && place.connections >= a.perUser:
 		return false
 	}
-	a.byUser[u.PK]++
-	t.user = u
+	place.connections++
+	t.user, t.place = u, place
 	return true
 }
 
@@ -94,13 +113,13 @@ func (s *Server) admitPeer(peer netip.Addr) (t *ticket, status int) {
 // locate counts the connection by the address of its client, too. It reports whether that has too many.
 func (t *ticket) locate(client netip.Addr) (ok bool) {
 	a := t.admission
-	if a.perAddress <= 0 || !client.IsValid() {
+	if !client.IsValid() {
 		return true
 	}
 	p := network(client)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if t.address.IsValid() || t.released {
+	if a.perAddress <= 0 || t.address.IsValid() || t.released {
 		return true
 	}
 	if a.byAddress[p] >= a.perAddress {
@@ -120,7 +139,7 @@ func (t *ticket) release() {
 		a.held--
 		t.released = true
 		if t.user != nil {
-			if a.byUser[t.user.PK]--; a.byUser[t.user.PK] == 0 {
+			if t.place.connections--; t.place.connections == 0 {
 				delete(a.byUser, t.user.PK)
 			}
 		}

@@ -32,7 +32,7 @@ func TestChangedFilesAreNoticed(t *testing.T) {
 		}
 		replace("acert", "cert")
 		replace("akey", "key")
-		c, err := LoadCertificate(name("cert"), name("key"), newLab(Config{}).server.cfg.Logger)
+		c, err := LoadCertificate(name("cert"), name("key"), newLab(Config{}).server.cfg.Load().Logger)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/belleville/belleville/consumers"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -48,6 +49,10 @@ type Config struct {
 	// limit, twice the rate.
 	MessageRate  int
 	MessageBurst int
+	// MessageRatePerUser is the same for all connections of one user who is logged in, MessageBurstPerUser how many at
+	// once; more are read more slowly. Defaults: no limit, twice the rate.
+	MessageRatePerUser  int
+	MessageBurstPerUser int
 
 	// QueueBytes and QueueFrames are how much may wait for a client that does not read; then it is closed
 	// with 1013. A single message may be larger, and a burst four times as much, or four of the largest
@@ -62,6 +67,17 @@ type Config struct {
 	PingInterval time.Duration
 	PongTimeout  time.Duration
 
+	// MaxAge is how long a WebSocket may be open; then it is closed with DrainCode, which clients take for a reason to
+	// connect again. Each is closed within the last tenth of that time, so that those which came together do not go
+	// together. Default: no limit.
+	MaxAge time.Duration
+	// UserTimeout is how long the kernel waits for a peer to acknowledge what was sent to it, before the connection is
+	// given up; it finds peers that are gone while something is under way to them. Where there is no TCP_USER_TIMEOUT
+	// it does nothing. Default: PingInterval and PongTimeout together.
+	UserTimeout time.Duration
+
+	// DrainCode is what WebSockets are closed with in a drain. Default: 1012.
+	DrainCode consumers.CloseCode
 	// DrainWindow is over how long the closes of a drain are spread; DrainTimeout is how long clients and
 	// consumers may take to end after it. Defaults: 0, 10 s.
 	DrainWindow  time.Duration
@@ -109,12 +125,17 @@ func (c Config) withDefaults() Config {
 	fill(&c.MaxConnections, descriptorBudget())
 	fill(&c.HandshakeBurst, 2*c.HandshakeRate)
 	fill(&c.MessageBurst, 2*c.MessageRate)
+	fill(&c.MessageBurstPerUser, 2*c.MessageRatePerUser)
 	fill(&c.QueueBytes, 256<<10)
 	fill(&c.QueueFrames, 4096)
 	last(&c.WriteTimeout, 30*time.Second)
 	last(&c.PingInterval, 25*time.Second)
 	last(&c.PongTimeout, 20*time.Second)
 	last(&c.DrainTimeout, 10*time.Second)
+	last(&c.UserTimeout, c.PingInterval+c.PongTimeout)
+	if c.DrainCode == 0 {
+		c.DrainCode = consumers.CloseServiceRestart
+	}
 	fill(&c.Loops, runtime.GOMAXPROCS(0))
 	c.TLS = withTLSDefaults(c.TLS)
 	if c.Logger == nil {

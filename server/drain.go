@@ -18,7 +18,7 @@ func (s *Server) drain() error {
 	for _, p := range s.pools {
 		p.stopAccepting()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.DrainWindow+s.cfg.DrainTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Load().DrainWindow+s.cfg.Load().DrainTimeout)
 	defer cancel()
 	go func() { // ends with ctx
 		select {
@@ -38,7 +38,7 @@ func (s *Server) drain() error {
 	return ErrNotDrained
 }
 
-// sayGoodbye closes all WebSockets with 1012, evenly over the drain window.
+// sayGoodbye closes all WebSockets, evenly over the drain window.
 func (s *Server) sayGoodbye(ctx context.Context) {
 	var all []*conn
 	for _, p := range s.pools {
@@ -46,7 +46,7 @@ func (s *Server) sayGoodbye(ctx context.Context) {
 	}
 	start := time.Now()
 	for i, c := range all {
-		at := start.Add(s.cfg.DrainWindow * time.Duration(i) / time.Duration(len(all)))
+		at := start.Add(s.cfg.Load().DrainWindow * time.Duration(i) / time.Duration(len(all)))
 		if !sleepUntil(ctx, at) {
 			return
 		}
@@ -67,7 +67,7 @@ func (c *conn) goodbye() {
 		c.request(wantDrop)
 	case deciding:
 		if c.Answer(consumers.Response{Status: 503, Header: retryAfter(), Reason: consumers.ReasonDraining}) != nil {
-			_ = c.Close(consumers.CloseServiceRestart, goodbyeReason) // it was accepted at this moment
+			_ = c.Close(c.server.cfg.Load().DrainCode, goodbyeReason) // it was accepted at this moment
 			return
 		}
 		c.mu.Lock()
@@ -77,7 +77,7 @@ func (c *conn) goodbye() {
 			socket.Disconnect(consumers.CloseAbnormal)
 		}
 	case open:
-		_ = c.Close(consumers.CloseServiceRestart, goodbyeReason) // it may have closed by itself
+		_ = c.Close(c.server.cfg.Load().DrainCode, goodbyeReason) // it may have closed by itself
 	}
 }
 
@@ -133,7 +133,7 @@ func (s *Server) exhausted(err error) {
 	if last != 0 && now-last < exhaustionInterval || !s.exhaustedAt.CompareAndSwap(last, max(now, 1)) {
 		return
 	}
-	s.cfg.Logger.Error("cannot accept connections: raise the limit on open files or lower max_connections",
+	s.cfg.Load().Logger.Error("cannot accept connections: raise the limit on open files or lower max_connections",
 		slog.String("error", err.Error()))
 }
 

@@ -37,7 +37,7 @@ func (c *conn) hear(now int64) {
 	if now/ticksInSecond != c.heard/ticksInSecond {
 		c.controls = 0
 	}
-	if b := c.server.budget; b.rate > 0 {
+	if b := c.server.budget(); b.rate > 0 {
 		c.tokens = b.refill(c.tokens, now-c.heard)
 		if c.tokens == b.full() {
 			c.hungry = 0 // it has rested
@@ -80,7 +80,7 @@ func (c *conn) leave(rest []byte) {
 
 // feedHead collects the request head. It is looked at only once it is whole.
 func (c *conn) feedHead(data []byte) (more bool) {
-	limits := &c.server.cfg
+	limits := c.server.cfg.Load()
 	data = c.joined(data)
 	n, err := headLen(data, limits.MaxHead)
 	if err != nil {
@@ -160,7 +160,7 @@ func (c *conn) frame(data []byte) (used int, _ *frameError) {
 	if h.OpCode.IsControl() {
 		return c.control(h, data[size:], size)
 	}
-	limits := &c.server.cfg
+	limits := c.server.cfg.Load()
 	if h.Length > int64(limits.MaxMessage-c.assembled()) {
 		return 0, errTooLarge // a compressed message is larger than a plain one only where that is foolish
 	}
@@ -198,7 +198,7 @@ func (c *conn) reserved() byte {
 func (c *conn) single(h ws.Header, payload []byte) *frameError {
 	ws.Cipher(payload, h.Mask, 0)
 	if h.Rsv != 0 {
-		m, err := c.server.deflaters.inflate(kindOf(h.OpCode), payload, c.server.cfg.MaxMessage)
+		m, err := c.server.deflaters.inflate(kindOf(h.OpCode), payload, c.server.cfg.Load().MaxMessage)
 		if err == nil {
 			c.deliver(m)
 		}
@@ -271,7 +271,7 @@ func (c *conn) control(h ws.Header, data []byte, size int) (used int, _ *frameEr
 		}
 		return used, err
 	}
-	if c.controls++; int(c.controls) > c.server.cfg.MaxControlFrames {
+	if c.controls++; int(c.controls) > c.server.cfg.Load().MaxControlFrames {
 		return used, errControls
 	}
 	if h.OpCode == ws.OpPing {

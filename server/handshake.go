@@ -46,7 +46,7 @@ func (s *Server) handshake(c *conn, h *head) {
 	case s.draining.Load():
 		c.refuseWith(consumers.Response{Status: http.StatusServiceUnavailable, Header: retryAfter(), Reason: consumers.ReasonDraining})
 		return
-	case !s.rates.allow(scope.Client.Addr(), s.clock.now()), !c.ticket.locate(scope.Client.Addr()):
+	case !s.rates.Load().allow(scope.Client.Addr(), s.clock.now()), !c.ticket.locate(scope.Client.Addr()):
 		c.refuseWith(consumers.Response{Status: http.StatusTooManyRequests, Header: retryAfter(), Reason: consumers.ReasonLimit})
 		return
 	}
@@ -71,7 +71,7 @@ func (s *Server) scope(h *head, peer netip.AddrPort) (*consumers.Scope, error) {
 	scope := &consumers.Scope{
 		Type: consumers.TypeWebSocket, Method: h.ownMethod(), Scheme: "ws",
 		Path: strings.Clone(path), RawPath: strings.Clone(raw), Query: strings.Clone(query),
-		RootPath: s.cfg.RootPath, Header: h.fields, Client: from.client,
+		RootPath: s.cfg.Load().RootPath, Header: h.fields, Client: from.client,
 		Subprotocols: h.subprotocols(), Layer: s.layer, Draining: s.drainBegan,
 	}
 	if from.secure {
@@ -82,7 +82,7 @@ func (s *Server) scope(h *head, peer netip.AddrPort) (*consumers.Scope, error) {
 
 // decide asks the application, and starts the consumer that it opens. It runs on a goroutine of its own.
 func (s *Server) decide(c *conn, scope *consumers.Scope) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.HandshakeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Load().HandshakeTimeout)
 	instance, err := s.openApplication(ctx, scope)
 	cancel()
 	if err != nil {
@@ -117,7 +117,7 @@ func (s *Server) openApplication(ctx context.Context, scope *consumers.Scope) (i
 			err = &consumers.PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
-	return s.app.Open(ctx, scope)
+	return (*s.app.Load()).Open(ctx, scope)
 }
 
 // deny answers a handshake with what an error of the application stands for.

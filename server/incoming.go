@@ -90,7 +90,7 @@ func (in *incoming) take(data []byte) (used int, _ *frameError) {
 func (in *incoming) message(s *Server) (m consumers.Message, err *frameError) {
 	m = consumers.Message{Kind: in.kind, Data: in.payload}
 	if in.deflated && in.kind != 0 {
-		m, err = s.deflaters.inflate(in.kind, in.payload, s.cfg.MaxMessage)
+		m, err = s.deflaters.inflate(in.kind, in.payload, s.cfg.Load().MaxMessage)
 	}
 	in.payload, in.checked, in.fragments, in.last = nil, 0, 0, false
 	if m.Data == nil {

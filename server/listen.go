@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -19,7 +20,9 @@ func Listen(address string) (net.Listener, error) {
 	if number, ok := strings.CutPrefix(address, "fd:"); ok {
 		return inherited(number)
 	}
-	return net.Listen("tcp", address)
+	var config net.ListenConfig
+	config.SetMultipathTCP(false) // its sockets lack options of TCP, as the one for Config.UserTimeout
+	return config.Listen(context.Background(), "tcp", address)
 }
 
 // inherited returns the listener that the parent process opened.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net"
 	"syscall"
 
@@ -23,13 +24,18 @@ func descriptorBudget() int {
 func (s *Server) open(l net.Listener) ([]pool, <-chan error, error) {
 	streams := newStreams(s)
 	raw, ok := l.(syscall.Conn)
-	if !ok || s.cfg.TLS != nil {
+	if ok && l.Addr().Network() == "tcp" { // what is accepted inherits it
+		if err := netpoll.SetUserTimeout(raw, s.cfg.Load().UserTimeout); err != nil {
+			s.cfg.Load().Logger.Warn("the listener has no user timeout", slog.String("error", err.Error()))
+		}
+	}
+	if !ok || s.cfg.Load().TLS != nil {
 		failed := streams.listen(l)
 		return []pool{streams}, failed, nil
 	}
-	failed := make(chan error, s.cfg.Loops)
+	failed := make(chan error, s.cfg.Load().Loops)
 	pools := []pool{streams}
-	for range s.cfg.Loops {
+	for range s.cfg.Load().Loops {
 		fd, err := netpoll.Duplicate(raw)
 		if err != nil {
 			return nil, nil, err

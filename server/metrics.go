@@ -92,7 +92,7 @@ func (s *Server) answered(r consumers.Response) {
 // refused counts a refusal by its reason. Who looks into one sees it in the log, too.
 func (s *Server) refused(status int, why consumers.Reason) {
 	s.metrics.refusals.WithLabelValues(why.String()).Inc()
-	s.cfg.Logger.Debug("a request was refused", slog.Int("status", status), slog.String("reason", why.String()))
+	s.cfg.Load().Logger.Debug("a request was refused", slog.Int("status", status), slog.String("reason", why.String()))
 }
 
 // statusLabel names the statuses that are common, and the others by their class.
@@ -134,7 +134,7 @@ func (s *Server) report(err error) {
 	}
 	if e, ok := errors.AsType[*consumers.PanicError](err); ok {
 		s.metrics.failures.WithLabelValues("panic").Inc()
-		s.cfg.Logger.Error("a consumer panicked", slog.String("kind", panicKind(e)), slog.String("stack", string(e.Stack)))
+		s.cfg.Load().Logger.Error("a consumer panicked", slog.String("kind", panicKind(e)), slog.String("stack", string(e.Stack)))
 		return
 	}
 	if errors.Is(err, consumers.ErrNotJSON) {
@@ -142,7 +142,7 @@ func (s *Server) report(err error) {
 		return
 	}
 	s.metrics.failures.WithLabelValues("error").Inc()
-	s.cfg.Logger.Error("a consumer failed", slog.String("error", err.Error()))
+	s.cfg.Load().Logger.Error("a consumer failed", slog.String("error", err.Error()))
 }
 
 // panicKind describes a panic without what a client may have put into it.

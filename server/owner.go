@@ -6,7 +6,7 @@ import "github.com/belleville/belleville/consumers"
 func (s *Server) newConn(d driver, t *ticket) *conn {
 	now := s.clock.now()
 	s.metrics.connections.Inc()
-	return &conn{server: s, driver: d, ticket: t, heard: now, since: now, fd: -1, tokens: s.budget.full()}
+	return &conn{server: s, driver: d, ticket: t, heard: now, since: now, fd: -1, tokens: s.budget().full()}
 }
 
 // mayRead reports whether somebody takes what the peer sends next. Until then it stays in the kernel, whose

@@ -138,10 +138,10 @@ const maxStreams = 100
 func (s *Server) newHTTPServer() *http.Server {
 	return &http.Server{
 		Handler:           http.HandlerFunc(s.plain),
-		ReadHeaderTimeout: s.cfg.HandshakeTimeout,
+		ReadHeaderTimeout: s.cfg.Load().HandshakeTimeout,
 		IdleTimeout:       idleTimeout,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: s.cfg.WriteTimeout},
-		MaxHeaderBytes:    s.cfg.MaxHead,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: s.cfg.Load().WriteTimeout},
+		MaxHeaderBytes:    s.cfg.Load().MaxHead,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, handedKey{}, c)
 		},
@@ -168,7 +168,7 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t := ticketOf(r.Context().Value(handedKey{}))
-	if !s.rates.allow(scope.Client.Addr(), s.clock.now()) || t != nil && !t.locate(scope.Client.Addr()) {
+	if !s.rates.Load().allow(scope.Client.Addr(), s.clock.now()) || t != nil && !t.locate(scope.Client.Addr()) {
 		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusTooManyRequests, Header: retryAfter(), Reason: consumers.ReasonLimit})
 		return
 	}

@@ -17,9 +17,9 @@ type origin struct {
 // trusts reports whether a peer's forwarding fields are believed.
 func (s *Server) trusts(peer netip.Addr) bool {
 	if !peer.IsValid() {
-		return len(s.cfg.TrustedProxies) > 0 // a unix socket: whoever may open it is a proxy
+		return len(s.cfg.Load().TrustedProxies) > 0 // a unix socket: whoever may open it is a proxy
 	}
-	for _, p := range s.cfg.TrustedProxies {
+	for _, p := range s.cfg.Load().TrustedProxies {
 		if p.Contains(peer.Unmap()) {
 			return true
 		}
@@ -30,7 +30,7 @@ func (s *Server) trusts(peer netip.Addr) bool {
 // originOf says where a request came from: the peer, or who trusted proxies say it is. Of several hops the
 // last that is not trusted counts, since all before it are that one's word.
 func (s *Server) originOf(peer netip.AddrPort, fields consumers.Header) origin {
-	o := origin{client: peer, secure: s.cfg.TLS != nil}
+	o := origin{client: peer, secure: s.cfg.Load().TLS != nil}
 	if !s.trusts(peer.Addr()) {
 		return o
 	}

@@ -27,7 +27,7 @@ const (
 var errProxyHeader = errors.New("server: malformed PROXY protocol header")
 
 // announces reports whether a peer is a proxy that begins each connection with the address of its client.
-func (s *Server) announces(peer netip.Addr) bool { return s.cfg.ProxyProtocol && s.trusts(peer) }
+func (s *Server) announces(peer netip.Addr) bool { return s.cfg.Load().ProxyProtocol && s.trusts(peer) }
 
 // feedPreface collects the header that stands before the first request, and goes on with what follows it. A proxy that
 // sends none is cut off: its client's address would be believed to be its own.

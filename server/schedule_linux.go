@@ -39,7 +39,7 @@ func (l *loop) reschedule(c *conn) {
 	case closing, ending:
 		soon = now + ticks(endTimeout)
 	case open:
-		soon = c.heard + ticks(l.server.cfg.PingInterval)
+		soon = c.heard + ticks(l.server.cfg.Load().PingInterval)
 		if c.starved {
 			soon = now + wheelStep
 		}
@@ -48,7 +48,7 @@ func (l *loop) reschedule(c *conn) {
 		}
 	}
 	if len(c.writer.frames) > 0 {
-		soon = min(soon, now+ticks(l.server.cfg.WriteTimeout))
+		soon = min(soon, now+ticks(l.server.cfg.Load().WriteTimeout))
 	}
 	if soon < c.due {
 		l.remember(c, soon)

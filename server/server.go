@@ -20,18 +20,17 @@ import (
 // A Server serves an Application on its listeners. Its methods may be called concurrently.
 type Server struct {
 	// Set at birth, never changed.
-	app       consumers.Application
 	layer     channellayer.Layer
-	cfg       Config
 	clock     clock
 	metrics   *metrics
 	admission *admission
 	deflaters deflaters
-	rates     *addressRates
-	budget    messageBudget
 	http      *http.Server
 	handed    *handedListener // connections that turned out to be plain HTTP
 
+	app         atomic.Pointer[consumers.Application] // these three are replaced by Reload
+	cfg         atomic.Pointer[Config]
+	rates       atomic.Pointer[addressRates]
 	draining    atomic.Bool
 	exhaustedAt atomic.Int64  // the tick at which it was last logged
 	drainBegan  chan struct{} // closed when draining begins
@@ -58,16 +57,17 @@ type pool interface {
 func New(app consumers.Application, layer channellayer.Layer, cfg Config) *Server {
 	cfg = cfg.withDefaults()
 	s := &Server{
-		app: app, layer: layer, cfg: cfg,
+		layer:      layer,
 		clock:      newClock(),
 		metrics:    newMetrics(cfg.Registerer),
 		admission:  newAdmission(&cfg),
-		rates:      newAddressRates(cfg.HandshakeRate, cfg.HandshakeBurst),
-		budget:     messageBudget{cfg.MessageRate, min(cfg.MessageBurst, 1<<20)},
 		handed:     newHandedListener(),
 		drainBegan: make(chan struct{}),
 		stop:       make(chan struct{}),
 	}
+	s.app.Store(&app)
+	s.cfg.Store(&cfg)
+	s.rates.Store(newAddressRates(cfg.HandshakeRate, cfg.HandshakeBurst))
 	s.http = s.newHTTPServer()
 	return s
 }

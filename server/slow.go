@@ -95,7 +95,7 @@ func (o *outbox) outdate(key string) (dropped int) {
 // sendLocked queues a message's frame, whatever it takes: the caller never waits. It reports whether the frame was
 // taken and whether the client is too slow.
 func (c *conn) sendLocked(frame []byte, key string) (taken, slow bool) {
-	limits := &c.server.cfg
+	limits := c.server.cfg.Load()
 	if c.out.policy == consumers.CloseSlow {
 		if c.out.full(len(frame), limits) {
 			c.shedLocked()

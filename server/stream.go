@@ -94,7 +94,7 @@ func (ss *streams) take(nc net.Conn) {
 		ss.server.answered(consumers.Response{Status: status, Reason: consumers.ReasonLimit})
 		return
 	}
-	if ss.server.cfg.TLS != nil {
+	if ss.server.cfg.Load().TLS != nil {
 		ss.running.Go(func() { ss.greet(nc, t) })
 		return
 	}

@@ -114,7 +114,7 @@ func (st *stream) settle(scratch []byte, timer *time.Timer) bool {
 
 // write writes to the peer, and waits for it as long as Config.WriteTimeout says.
 func (st *stream) write(b []byte) (int, error) {
-	_ = st.net.SetWriteDeadline(time.Now().Add(st.c.server.cfg.WriteTimeout))
+	_ = st.net.SetWriteDeadline(time.Now().Add(st.c.server.cfg.Load().WriteTimeout))
 	return st.net.Write(b)
 }
 

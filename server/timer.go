@@ -22,7 +22,7 @@ func (c *conn) expire(now int64) (next int64, drop bool) {
 	c.mu.Lock()
 	p, since := c.phase, c.since
 	c.mu.Unlock()
-	cfg := &c.server.cfg
+	cfg := c.server.cfg.Load()
 	switch p {
 	case reading, prefacing:
 		next = since + ticks(cfg.HandshakeTimeout)
@@ -34,7 +34,7 @@ func (c *conn) expire(now int64) (next int64, drop bool) {
 			return now + ticks(endTimeout), false
 		}
 	case open:
-		return c.expireOpen(now)
+		return c.expireOpen(now, since)
 	case closing:
 		next = since + ticks(closeTimeout)
 		return next, next <= now
@@ -46,7 +46,7 @@ func (c *conn) expire(now int64) (next int64, drop bool) {
 }
 
 // expireOpen looks after an open WebSocket: silence, a stuck peer, a message that does not end.
-func (c *conn) expireOpen(now int64) (next int64, drop bool) {
+func (c *conn) expireOpen(now, since int64) (next int64, drop bool) {
 	if c.deaf {
 		if next = c.heard + ticks(closeTimeout); next <= now {
 			c.parted() // its consumer takes too long
@@ -54,7 +54,7 @@ func (c *conn) expireOpen(now int64) (next int64, drop bool) {
 		}
 		return next, false
 	}
-	cfg := &c.server.cfg
+	cfg := c.server.cfg.Load()
 	if c.starved {
 		c.feedStarved(now)
 	}
@@ -78,6 +78,13 @@ func (c *conn) expireOpen(now int64) (next int64, drop bool) {
 		c.ping()
 		next += ticks(cfg.PongTimeout)
 	}
+	if end := c.endOfAge(since); end > 0 {
+		if end <= now {
+			_ = c.Close(cfg.DrainCode, ageReason) // it may have closed by itself
+			return now + ticks(closeTimeout), false
+		}
+		next = min(next, end)
+	}
 	if len(c.writer.frames) > 0 {
 		stuck := c.writer.moved + ticks(cfg.WriteTimeout)
 		if stuck <= now {
@@ -98,6 +105,22 @@ func (c *conn) expireOpen(now int64) (next int64, drop bool) {
 		next = min(next, late)
 	}
 	return next, false
+}
+
+// ageReason stands in the close frames of WebSockets that were open for as long as they may be.
+const ageReason = "maximum age"
+
+// endOfAge returns the tick at which a WebSocket that was opened at a tick has been open for long enough, 0 where there
+// is no such. It is within the last tenth of the time that Config.MaxAge gives, and the same whenever it is asked for.
+func (c *conn) endOfAge(opened int64) int64 {
+	age := ticks(c.server.cfg.Load().MaxAge)
+	if age <= 0 {
+		return 0
+	}
+	scattered := uint64(opened)*0x9e3779b97f4a7c15 ^ uint64(c.gen)*0xbf58476d1ce4e5b9 ^ uint64(c.peer.Port())*0x94d049bb133111eb
+	scattered ^= scattered >> 31
+	scattered *= 0xd6e8feb86659fd93
+	return opened + age - int64(scattered>>33)%(age/10+1)
 }
 
 // tooLate refuses a handshake that the application did not answer in time.

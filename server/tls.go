@@ -92,9 +92,9 @@ func (ss *streams) greet(nc net.Conn, t *ticket) {
 
 // secured reads what stands before the TLS handshake, and makes that.
 func (s *Server) secured(f *frontConn) (*tls.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.HandshakeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Load().HandshakeTimeout)
 	defer cancel()
-	_ = f.SetDeadline(time.Now().Add(s.cfg.HandshakeTimeout))
+	_ = f.SetDeadline(time.Now().Add(s.cfg.Load().HandshakeTimeout))
 	if s.announces(addrOf(f.peer).Addr()) {
 		early, client, err := readProxyHeader(f.Conn)
 		if err != nil {
@@ -109,7 +109,7 @@ func (s *Server) secured(f *frontConn) (*tls.Conn, error) {
 			return nil, errProxyHeader
 		}
 	}
-	tc := tls.Server(f, s.cfg.TLS)
+	tc := tls.Server(f, s.cfg.Load().TLS)
 	if err := tc.HandshakeContext(ctx); err != nil {
 		return nil, err
 	}

@@ -3,11 +3,13 @@ package netpoll
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -244,6 +246,34 @@ func Duplicate(l syscall.Conn) (int, error) {
 		return -1, fmt.Errorf("listener: %w", err)
 	}
 	return fd, nil
+}
+
+// SetUserTimeout makes the connections that a listener accepts from now on end once something that was sent has not
+// been acknowledged for so long.
+func SetUserTimeout(l syscall.Conn, d time.Duration) error {
+	raw, err := l.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("listener: %w", err)
+	}
+	var optErr error
+	if err := raw.Control(func(fd uintptr) {
+		optErr = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(min(d.Milliseconds(), math.MaxInt32)))
+	}); err != nil {
+		return fmt.Errorf("listener: %w", err)
+	}
+	if optErr != nil {
+		return fmt.Errorf("TCP_USER_TIMEOUT: %w", optErr)
+	}
+	return nil
+}
+
+// UserTimeout returns what SetUserTimeout has set.
+func UserTimeout(fd int) (time.Duration, error) {
+	ms, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT)
+	if err != nil {
+		return 0, fmt.Errorf("TCP_USER_TIMEOUT: %w", err)
+	}
+	return time.Duration(ms) * time.Millisecond, nil
 }
 
 // Conn makes a net.Conn of a descriptor, which is closed or the Conn's from then on.
