@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/belleville/belleville/cmd/belleville/bench"
 	"github.com/belleville/belleville/cmd/belleville/demo"
 	"github.com/belleville/belleville/config"
 )
@@ -32,6 +34,7 @@ type commands struct {
 	GroupSend groupSendCommand `cmd:"" help:"Send an event to a group."`
 	Layer     layerCommands    `cmd:"" help:"Look into the channel layer."`
 	Migrate   migrateCommands  `cmd:"" help:"Make and remove optional database objects."`
+	Bench     bench.Command    `cmd:"" help:"Measure a WebSocket server with many clients."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
@@ -75,6 +78,7 @@ func (p *program) run(args []string) int {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Bind(p),
 		kong.BindTo(p.out, (*io.Writer)(nil)),
+		kong.Bind(bench.Progress{Writer: terminal(p.err)}),
 		kong.Bind(slog.New(slog.NewTextHandler(p.err, nil))),
 		kong.BindToProvider(func() (context.Context, error) { return p.lifetime(), nil }),
 		kong.Vars{"config": config.DefaultPath},
@@ -90,6 +94,18 @@ func (p *program) run(args []string) int {
 		return p.fail(&usageError{usageProblem(err)})
 	}
 	return p.fail(typed.Run())
+}
+
+// terminal returns w where that is one, else nil.
+func terminal(w io.Writer) io.Writer {
+	f, ok := w.(*os.File)
+	if !ok {
+		return nil
+	}
+	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return nil
+	}
+	return w
 }
 
 // fail tells an error, and returns the exit code.

@@ -58,6 +58,11 @@ var everyCommand = [][]string{
 	{"layer", "leaks"},
 	{"layer", "tail"},
 	{"layer", "canary"},
+	{"bench"},
+	{"bench", "connect"},
+	{"bench", "idle"},
+	{"bench", "echo"},
+	{"bench", "broadcast"},
 }
 
 func TestHelpHasAnExample(t *testing.T) {
@@ -88,6 +93,10 @@ func TestUsage(t *testing.T) {
 		{"an empty key", []string{"signing", "loads", "--secret-key="}, "--secret-key is missing"},
 		{"an unknown serializer", []string{"session", "encode", "--secret-key=k", "--serializer=yaml"}, `--serializer must be one of "json","pickle" but got "yaml"`},
 		{"too much work", []string{"password", "hash", "--iterations=1000000000"}, "--iterations is out of range"},
+		{"no URL to measure", []string{"bench", "echo"}, "bench echo: --url is no URL, as in ws://127.0.0.1:8001/ws/echo/"},
+		{"another URL than a WebSocket's", []string{"bench", "idle", "--url=http://h/"}, `bench idle: --url begins with "http://": it must be ws:// or wss://`},
+		{"a cookie in the wrong form is not told", []string{"bench", "connect", "--url=ws://h/", "--cookie=canary"}, "bench connect: --cookie is no NAME=VALUE"},
+		{"a header with a comma is one", []string{"bench", "connect", "--url=ws://h/", "--header=a,canary"}, "bench connect: --header is no NAME:VALUE"},
 		{"no encoded password", []string{"password", "check"}, "ENCODED is missing, and standard input is no JSON object"},
 	}
 	for _, tt := range tests {
