@@ -13,6 +13,7 @@ import (
 
 	"github.com/belleville/belleville/consumers"
 	"github.com/belleville/belleville/consumers/builtin"
+	"github.com/belleville/belleville/djangocompat"
 	"github.com/belleville/belleville/sessionstore"
 )
 
@@ -89,4 +90,9 @@ func (p patient) complain(ctx context.Context, cause *sessionstore.DatabaseError
 	}
 	p.logger.LogAttrs(ctx, slog.LevelError, "a route's allow_sql cannot be answered, nobody gets through it; belleville check says more",
 		slog.String("route", p.route), slog.String("fault", cause.Error()))
+}
+
+// PresentKey returns SECRET_KEY without its fallbacks.
+func (c *Config) PresentKey() djangocompat.Keys {
+	return djangocompat.NewKeys(c.Django.SecretKey.Reveal())
 }

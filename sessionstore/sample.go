@@ -38,7 +38,7 @@ func (s *Store) Survey(ctx context.Context) (Survey, error) {
 		return v, s.noted(s.db.query(ctx, statement{sql: "SELECT sqlite_version()"}, func(scan func(...any) error) error { return scan(&v.Version) }))
 	}
 	const sql = `SELECT current_setting('server_version'), current_user::text, current_setting('is_superuser') = 'on',
-current_setting('max_connections')::int, (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')::int`
+current_setting('max_connections')::int, (SELECT sum(numbackends) FROM pg_stat_database)::int`
 	v, taken := Survey{Kind: "PostgreSQL"}, 0
 	err := db.query(ctx, statement{sql: sql}, func(scan func(...any) error) error {
 		return scan(&v.Version, &v.Role, &v.Superuser, &v.Connections, &taken)

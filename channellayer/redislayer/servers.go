@@ -18,6 +18,8 @@ type ServerReport struct {
 	Version string
 	// Ahead is by how much this machine's clock is ahead of the host's.
 	Ahead time.Duration
+	// Belleville says that it is the broker of a Belleville.
+	Belleville bool
 	// Evicts says that the host may throw keys away when its memory is full: groups, and messages that wait.
 	Evicts bool
 }
@@ -34,7 +36,7 @@ func (i *Inspector) Servers(ctx context.Context) ([]ServerReport, error) {
 		middle := before.Add(time.Since(before) / 2)
 		r := ServerReport{Host: c.index, Ahead: time.Duration((float64(middle.UnixMicro())/1e6 - now) * float64(time.Second))}
 		server, memory := i.info(ctx, c, "server"), i.info(ctx, c, "memory")
-		r.Version = server["redis_version"]
+		r.Version, r.Belleville = server["redis_version"], server["server_name"] == "belleville"
 		policy := memory["maxmemory_policy"]
 		r.Evicts = memory["maxmemory"] != "0" && policy != "" && policy != "noeviction"
 		reports = append(reports, r)

@@ -145,7 +145,7 @@ func answered(line []byte, err error, a answer) []byte {
 // told returns an error's text without the name of a package.
 func told(err error) string {
 	text := err.Error()
-	for _, name := range []string{"djangocompat: ", "sessionstore: ", "pickle: "} {
+	for _, name := range []string{"djangocompat: ", "sessionstore: ", "pickle: ", "redislayer: ", "pglayer: "} {
 		text = strings.TrimPrefix(text, name)
 	}
 	return text

@@ -26,6 +26,8 @@ const (
 type commands struct {
 	Serve     serveCommand     `cmd:"" help:"Serve the routes of the configuration."`
 	Demo      demo.Command     `cmd:"" help:"Start a chat with two users to log in as; nothing else is needed."`
+	Init      initCommand      `cmd:"" help:"Write a configuration from a Django project."`
+	Check     checkCommand     `cmd:"" help:"Prove that the configuration, the database, the keys and the layer work."`
 	Kick      kickCommand      `cmd:"" help:"Close connections of a running server."`
 	Session   sessionCommands  `cmd:"" help:"Look into Django's sessions."`
 	Signing   signingCommands  `cmd:"" help:"Sign and verify as django.core.signing does."`

@@ -33,6 +33,8 @@ var everyCommand = [][]string{
 	{},
 	{"serve"},
 	{"demo"},
+	{"init"},
+	{"check"},
 	{"version"},
 	{"migrate"},
 	{"migrate", "up"},
@@ -81,7 +83,7 @@ func TestUsage(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"nothing", nil, `expected one of "serve", "demo", "kick", "session", "signing", ...`},
+		{"nothing", nil, `expected one of "serve", "demo", "init", "check", "kick", ...`},
 		{"an unknown command", []string{"srve"}, "unexpected argument"},
 		{"an unknown flag", []string{"serve", "--confg"}, `unknown flag --confg, did you mean "--config"?`},
 		{"an unknown flag's value is not told", []string{"serve", "--key=canary"}, "unknown flag --key"},
