@@ -30,6 +30,7 @@ func (l *loader) check() {
 	l.liveSessions()
 	l.limits()
 	l.socketMode()
+	l.front()
 	l.enumerated("log.format", l.config.Log.Format, "text", "json")
 	l.routes()
 }
@@ -134,6 +135,8 @@ func (l *loader) limits() {
 		{"limits.handshake_burst", m.HandshakeBurst},
 		{"limits.message_rate", m.MessageRate},
 		{"limits.message_burst", m.MessageBurst},
+		{"limits.message_rate_per_user", m.MessageRatePerUser},
+		{"limits.message_burst_per_user", m.MessageBurstPerUser},
 		{"limits.queue_bytes", m.QueueBytes},
 		{"limits.queue_frames", m.QueueFrames},
 		{"limits.loops", m.Loops},
@@ -148,6 +151,8 @@ func (l *loader) limits() {
 		{"limits.write_timeout", m.WriteTimeout},
 		{"limits.ping_interval", m.PingInterval},
 		{"limits.pong_timeout", m.PongTimeout},
+		{"limits.max_age", m.MaxAge},
+		{"limits.tcp_user_timeout", m.UserTimeout},
 		{"limits.drain_window", m.DrainWindow},
 		{"limits.drain_timeout", m.DrainTimeout},
 	} {

@@ -30,6 +30,8 @@ type Config struct {
 	RootPath       string         `toml:"root_path"`
 	// UnixSocketMode is the mode of the file of "unix:/path" in Listen, in octal digits.
 	UnixSocketMode string `toml:"unix_socket_mode"`
+	ProxyProtocol  bool   `toml:"proxy_protocol"`
+	TLS            TLS    `toml:"tls"`
 
 	Django         Django         `toml:"django"`
 	Database       Database       `toml:"database"`
@@ -177,11 +179,16 @@ type Limits struct {
 	HandshakeBurst           int           `toml:"handshake_burst"`
 	MessageRate              int           `toml:"message_rate"`
 	MessageBurst             int           `toml:"message_burst"`
+	MessageRatePerUser       int           `toml:"message_rate_per_user"`
+	MessageBurstPerUser      int           `toml:"message_burst_per_user"`
 	QueueBytes               int           `toml:"queue_bytes"`
 	QueueFrames              int           `toml:"queue_frames"`
 	WriteTimeout             time.Duration `toml:"write_timeout"`
 	PingInterval             time.Duration `toml:"ping_interval"`
 	PongTimeout              time.Duration `toml:"pong_timeout"`
+	MaxAge                   time.Duration `toml:"max_age"`
+	UserTimeout              time.Duration `toml:"tcp_user_timeout"`
+	DrainCode                int           `toml:"drain_code"`
 	DrainWindow              time.Duration `toml:"drain_window"`
 	DrainTimeout             time.Duration `toml:"drain_timeout"`
 	Loops                    int           `toml:"loops"`

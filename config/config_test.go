@@ -193,7 +193,7 @@ func base(path string) []string {
 	if path != "django.secret_key" && path != "django.secret_key_file" {
 		env = append(env, "BELLEVILLE_DJANGO_SECRET_KEY=k")
 	}
-	env = append(env, tokenBase(path)...)
+	env = append(append(env, tokenBase(path)...), frontBase(path)...)
 	if path == "routes.channel" {
 		return append(env, "BELLEVILLE_ROUTES_0_PATH=ws/", "BELLEVILLE_ROUTES_0_CONSUMER=bridge",
 			"BELLEVILLE_CHANNEL_LAYERS_DEFAULT_BACKEND=channels_redis.core.RedisChannelLayer")
@@ -241,6 +241,7 @@ func TestEveryKeyCanBeSetByFileAndEnvironment(t *testing.T) {
 	}
 	values := samples(secretFile)
 	maps.Copy(values, tokenSamples())
+	maps.Copy(values, frontSamples())
 	for _, k := range config.Keys() {
 		t.Run(k.Path, func(t *testing.T) {
 			v, ok := values[k.Path]

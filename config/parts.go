@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/belleville/belleville/consumers"
 	"github.com/belleville/belleville/djangocompat"
 	"github.com/belleville/belleville/server"
 	"github.com/belleville/belleville/sessionstore"
@@ -93,6 +94,8 @@ func (c *Config) Server(reg prometheus.Registerer, logger *slog.Logger) server.C
 		HandshakeTimeout: m.HandshakeTimeout,
 		MaxConnections:   m.MaxConnections, MaxConnectionsPerAddress: m.MaxConnectionsPerAddress, MaxConnectionsPerUser: m.MaxConnectionsPerUser,
 		HandshakeRate: m.HandshakeRate, HandshakeBurst: m.HandshakeBurst, MessageRate: m.MessageRate, MessageBurst: m.MessageBurst,
+		MessageRatePerUser: m.MessageRatePerUser, MessageBurstPerUser: m.MessageBurstPerUser,
+		MaxAge: m.MaxAge, UserTimeout: m.UserTimeout, DrainCode: consumers.CloseCode(m.DrainCode), ProxyProtocol: c.ProxyProtocol,
 		QueueBytes: m.QueueBytes, QueueFrames: m.QueueFrames, WriteTimeout: m.WriteTimeout,
 		PingInterval: m.PingInterval, PongTimeout: m.PongTimeout,
 		DrainWindow: m.DrainWindow, DrainTimeout: m.DrainTimeout,

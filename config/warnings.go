@@ -34,6 +34,9 @@ func (c *Config) Warnings() []string {
 		slices.ContainsFunc(c.Tokens, func(t Token) bool { return t.Kind != ticketKind && slices.Contains(t.From, "query") }))
 	warn("admin_listen: other machines reach it, and it asks nobody who he is", c.AdminListen != "" && !loopback(c.AdminListen))
 	warn("debug_listen: other machines reach it, and a profile holds secrets", c.DebugListen != "" && !loopback(c.DebugListen))
+	if line := c.certificateWarning(); line != "" {
+		lines = append(lines, line)
+	}
 	return lines
 }
 
