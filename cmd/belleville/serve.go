@@ -31,7 +31,7 @@ type serveCommand struct {
 
 // Help is shown by --help.
 func (*serveCommand) Help() string {
-	return `SIGTERM and Ctrl-C let clients go with close code 1012; a second one stops at once. Every key of the configuration can be set by an environment variable; see docs/configuration.md.
+	return `SIGTERM and Ctrl-C let clients go with close code 1012; a second one stops at once. SIGHUP reads the configuration again: routes, origins, limits and certificates count from then on, and no connection is dropped. Every key of the configuration can be set by an environment variable; see docs/configuration.md.
 
 Example:
 
@@ -57,6 +57,7 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	s.reloader.load = func() (*config.Config, error) { return c.load(p) }
 	defer s.closeParts()
 	if _, err := fmt.Fprintln(p.out, s.banner()); err != nil {
 		s.close()
@@ -86,7 +87,9 @@ type site struct {
 	control net.Listener
 	metrics *prometheus.Registry
 
-	following *following
+	certificate *server.Certificate // nil without TLS
+	reloader    reloader
+	following   *following
 
 	untried func(context.Context) error // tries the routes' queries when the database answers; nil if that is done
 }
@@ -101,6 +104,7 @@ type listening struct {
 func assemble(ctx context.Context, cfg *config.Config, logger *slog.Logger) (*site, error) {
 	s := &site{logger: logger, metrics: prometheus.NewRegistry(), broker: cfg.ChannelLayers.Broker.Listen}
 	reg := prometheus.WrapRegistererWithPrefix(metricsPrefix, s.metrics)
+	s.reloader = reloader{now: cfg, reg: reg}
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	var err error
@@ -136,6 +140,9 @@ func (s *site) listen(cfg *config.Config, reg prometheus.Registerer) error {
 	if err != nil {
 		return err
 	}
+	if s.certificate, err = cfg.Certificate(s.logger); err != nil {
+		return fmt.Errorf("tls: %w", err)
+	}
 	for i, address := range cfg.Listen {
 		l, err := cfg.Listener(address)
 		if err != nil {
@@ -145,7 +152,11 @@ func (s *site) listen(cfg *config.Config, reg prometheus.Registerer) error {
 		if len(cfg.Listen) > 1 { // each server has its own series
 			own = prometheus.WrapRegistererWith(prometheus.Labels{"listener": fmt.Sprint(i)}, reg)
 		}
-		s.servers = append(s.servers, listening{server.New(app, s.layer, cfg.Server(own, s.logger)), l})
+		its := cfg.Server(own, s.logger)
+		if s.certificate != nil && l.Addr().Network() == "tcp" {
+			its.TLS = s.certificate.TLS()
+		}
+		s.servers = append(s.servers, listening{server.New(app, s.layer, its), l})
 	}
 	if cfg.AdminListen != "" {
 		if s.admin, err = server.Listen(cfg.AdminListen); err != nil {
@@ -237,16 +248,4 @@ func (s *site) run(ctx context.Context, hangups <-chan os.Signal) error {
 	}
 	endAside()
 	return errors.Join(err, side.Wait())
-}
-
-// answer answers SIGHUP, which would end the process otherwise.
-func (s *site) answer(ctx context.Context, hangups <-chan os.Signal) error {
-	for {
-		select {
-		case <-hangups:
-			s.logger.Warn("SIGHUP: reloading is not in this version; restart to change the configuration")
-		case <-ctx.Done():
-			return nil
-		}
-	}
 }
