@@ -95,12 +95,18 @@ func startBelleville(t *testing.T, databaseURL string, env ...string) *bellevill
 	if err := os.WriteFile(path, []byte(siteConfig), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return serveFile(t, path, append([]string{"BELLEVILLE_DJANGO_DATABASE_URL=" + databaseURL, "BELLEVILLE_DJANGO_SECRET_KEY=" + siteKey}, env...))
+}
+
+// serveFile serves what a file and an environment say.
+func serveFile(t *testing.T, path string, environ []string) *belleville {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	out, w := io.Pipe()
 	b := &belleville{log: new(syncBuffer)}
 	p := program{
 		in: strings.NewReader(""), out: w, err: b.log,
-		environ:  append([]string{"BELLEVILLE_DJANGO_DATABASE_URL=" + databaseURL, "BELLEVILLE_DJANGO_SECRET_KEY=" + siteKey}, env...),
+		environ:  environ,
 		lifetime: func() context.Context { return ctx },
 	}
 	exited := make(chan int, 1)
