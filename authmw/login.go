@@ -146,7 +146,7 @@ func (r *recogniser) moves(s *consumers.Scope) (moved func()) {
 // become makes a Scope that of a visitor who has logged in or out.
 func become(s *consumers.Scope, session *djangocompat.Session, user *djangocompat.User) {
 	noteKey(s, s.Session.Key())
-	s.Session, s.User = session, user
+	s.Become(session, user)
 }
 
 // visitor returns who is logged in with the session of s when he comes. An HTTP request whose session a fallback

@@ -38,29 +38,31 @@ func (ch *channel) Scope() *Scope {
 		return s
 	}
 	s := ch.visitor.complete(ch.outline)
-	ch.scope.Store(s)
+	ch.own(s)
 	return s
 }
 
-// settle keeps no more of the Scope than what other connections do not have, now that Connect is through.
-func (ch *channel) settle(o *outlines) {
+// own makes s the Scope.
+func (ch *channel) own(s *Scope) {
+	s.owner = ch
+	ch.scope.Store(s)
+}
+
+// rest keeps no more of the Scope than what other connections do not have, until it is asked for again. Only who has
+// the claim on the consumer calls it.
+func (ch *channel) rest(o *outlines) {
 	s := ch.scope.Load()
-	s.forget()
+	if s == nil {
+		return
+	}
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
 	outline, own := o.share(s)
 	if outline == nil {
 		return
 	}
-	ch.mu.Lock()
 	ch.outline, ch.visitor = outline, own
-	ch.mu.Unlock()
-	ch.rest()
-}
-
-// rest lets go of the Scope until it is asked for again. Only who has the claim on the consumer calls it.
-func (ch *channel) rest() {
-	if ch.outline != nil && ch.scope.Load() != nil {
-		ch.scope.Store(nil)
-	}
+	ch.scope.Store(nil)
 }
 
 // common returns a Scope of which only what all visitors share counts.
@@ -93,7 +95,20 @@ func (ch *channel) recognise(session *djangocompat.Session, user *djangocompat.U
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	ch.visitor.session, ch.visitor.user = session, user
-	ch.scope.Store(s)
+	ch.own(s)
+}
+
+// became is recognise for a Scope that is or was this channel's, which becomes that of the visitor too.
+func (ch *channel) became(s *Scope, session *djangocompat.Session, user *djangocompat.User) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	s.Session, s.User = session, user
+	ch.visitor.session, ch.visitor.user = session, user
+	if now := ch.scope.Load(); now != nil && now != s {
+		now = now.Clone()
+		now.Session, now.User = session, user
+		ch.own(now)
+	}
 }
 
 // ChannelName returns the consumer's own channel name, to which anyone on the layer may send, or "" where

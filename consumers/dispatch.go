@@ -27,7 +27,7 @@ func (s *Socket) connect() {
 		s.note(connected)
 		err = guard(func() error { return s.consumer.Connect(&s.life, &s.conn) })
 	}
-	s.conn.settle(s.app.outlines)
+	s.conn.Scope().forget()
 	s.mu.Lock()
 	wasAnswered, decided := s.state&answered != 0, s.state&(answered|later) != 0
 	s.mu.Unlock()

@@ -39,7 +39,7 @@ func newExchange(s *Scope, consumer HTTPConsumer, hs *handlers) *Exchange {
 	return &Exchange{scope: s, serve: func(w http.ResponseWriter, r *http.Request) {
 		c := &HTTPConn{writer: w, request: r, wakeups: make(chan struct{}, 1)}
 		c.receiver = c
-		c.scope.Store(s)
+		c.own(s)
 		(&serving{c, consumer, hs}).serve(r.Context())
 	}}
 }

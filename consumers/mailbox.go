@@ -60,6 +60,14 @@ func (s *Socket) dropLocked() (resume bool) {
 	return resume
 }
 
+// restLocked lets go of what nobody needs while the consumer has nothing to do: of its Scope, unless what Conn.Go has
+// started or a Connect that has not decided may be at it.
+func (s *Socket) restLocked() {
+	if s.background == nil && s.state&answered != 0 {
+		s.conn.rest(s.app.outlines)
+	}
+}
+
 // work is one thing that a mailbox held.
 type work struct {
 	news    *news
@@ -100,7 +108,7 @@ func (s *Socket) next() (work, bool) {
 		w.finish, b.finish = b.finish, nil
 	default:
 		s.dropLocked()
-		s.conn.rest()
+		s.restLocked()
 		s.state &^= running
 		return w, false
 	}

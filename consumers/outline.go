@@ -36,7 +36,7 @@ func (o *outlines) share(s *Scope) (outline *Scope, own visitor) {
 		own.values = outline.values.shared(s.values)
 		return outline, own
 	}
-	outline = s.Clone()
+	outline = s.Clone() // without an owner
 	outline.Client, outline.Session, outline.User, outline.Header, outline.Cookies = netip.AddrPort{}, nil, nil, nil, nil
 	for outline.values != nil && outline.values.before != nil {
 		outline.values = outline.values.before

@@ -66,6 +66,46 @@ func TestVisitorsShareAnOutline(t *testing.T) {
 	}
 }
 
+func TestAVisitorWhoLogsInIsOneForAllScopes(t *testing.T) {
+	tests := []struct {
+		name string
+		rest func(ch *channel, o *outlines)
+	}{
+		{"while the consumer works", func(*channel, *outlines) {}},
+		{"after it has rested", (*channel).rest},
+		{"after it has rested and asked again", func(ch *channel, o *outlines) {
+			ch.rest(o)
+			ch.Scope()
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			ch, o, s := new(channel), newOutlines(), full()
+			ch.own(s)
+			tt.rest(ch, o)
+			session, user := new(djangocompat.Session), new(djangocompat.User)
+			s.Become(session, user)
+			for range 2 {
+				if now := ch.Scope(); now.Session != session || now.User != user || s.User != user || ch.user() != user {
+					t.Error("a Scope is still that of the visitor before")
+				}
+				ch.rest(o)
+			}
+		})
+	}
+}
+
+func TestWhatAConsumerLeavesInItsScopeRemains(t *testing.T) {
+	ch, o := new(channel), newOutlines()
+	ch.own(full())
+	ch.rest(o)
+	ch.Scope().Set("key", "value")
+	ch.rest(o)
+	if got := ch.Scope().Value("key"); got != "value" {
+		t.Errorf("Value = %v, want value", got)
+	}
+}
+
 func TestWhatDiffersIsNotShared(t *testing.T) {
 	changes := map[string]func(s *Scope){
 		"Type":          func(s *Scope) { s.Type = "other" },
@@ -87,7 +127,7 @@ func TestWhatDiffersIsNotShared(t *testing.T) {
 		"Draining":      func(s *Scope) { s.Draining = nil },
 		"wire":          func(s *Scope) { s.wire = new(Wire) },
 	}
-	of := []string{"Header", "Client", "Cookies", "Session", "User", "values"} // the visitor alone
+	of := []string{"Header", "Client", "Cookies", "Session", "User", "values", "owner"} // the visitor alone
 	for f := range reflect.TypeFor[Scope]().Fields() {
 		if slices.Contains(of, f.Name) {
 			continue

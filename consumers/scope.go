@@ -73,7 +73,8 @@ type Scope struct {
 	Draining <-chan struct{}
 
 	wire   *Wire
-	values *value // the last one that was Set
+	values *value   // the last one that was Set
+	owner  *channel // whose Scope it is; nil for a copy, and before there is one
 }
 
 // value is one thing that a middleware left in a Scope. It never changes, so that copies of the Scope share it.
@@ -86,7 +87,18 @@ type value struct {
 // Python: channels.middleware.BaseMiddleware copies the scope.
 func (s *Scope) Clone() *Scope {
 	c := *s
+	c.owner = nil
 	return &c
+}
+
+// Become says that the visitor has logged in or out: the Scope has another session and another user from now on, and
+// so has the consumer whose it is.
+func (s *Scope) Become(session *djangocompat.Session, user *djangocompat.User) {
+	if s.owner != nil {
+		s.owner.became(s, session, user)
+		return
+	}
+	s.Session, s.User = session, user
 }
 
 // Set leaves something for the inner Applications, under a key of a type of the caller's own.

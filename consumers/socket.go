@@ -36,7 +36,7 @@ func (a *webSocketApp) Open(_ context.Context, s *Scope) (Instance, error) {
 	s.complete()
 	sock := &Socket{app: a, consumer: a.make()}
 	sock.conn.socket, sock.conn.receiver = sock, (*inlet)(sock)
-	sock.conn.scope.Store(s)
+	sock.conn.own(s)
 	return sock, nil
 }
 
