@@ -29,7 +29,7 @@ func (d SessionData) With(key string, v any) (SessionData, error) {
 
 func (d SessionData) withMember(key string, m member) SessionData {
 	members := d.dict.members()
-	if i := d.dict.find(key); i >= 0 {
+	if _, i := d.dict.find(key); i >= 0 {
 		members[i].value = m.value
 	} else {
 		members = append(members, m)
@@ -45,7 +45,7 @@ func (d SessionData) Without(key string) SessionData {
 	if d.pickled != nil {
 		return d.pickled.without(key)
 	}
-	i := d.dict.find(key)
+	_, i := d.dict.find(key)
 	return SessionData{dict: buildDict(slices.Delete(d.dict.members(), i, i+1))}
 }
 
@@ -70,8 +70,8 @@ func (d SessionData) rebase(base, onto SessionData) SessionData {
 			onto = onto.Without(key)
 		}
 	}
-	for i := range d.Len() {
-		key, m := d.dict.key(i), d.dict.member(i)
+	for _, m := range d.dict.each {
+		key := m.name()
 		if old, ok := base.RawJSON(key); !ok || old != m.value {
 			onto = onto.withMember(key, m)
 		}

@@ -36,17 +36,18 @@ func parseSession(text string) (SessionData, error) {
 	if int64(len(text)) > 1<<31 {
 		return SessionData{}, ErrTooLarge
 	}
-	d, wide, ok := scanDict(text)
+	var few [8]pair
+	pairs, wide, ok := scanDict(few[:0], text)
 	if !ok {
 		return SessionData{}, ErrMalformed
 	}
 	if wide {
 		return parseSession(escapeLatin1(text))
 	}
-	if d = d.indexed(); d != nil && !d.canonical() {
-		d = buildDict(d.unique())
+	if !canonical(text, pairs) {
+		return SessionData{dict: buildDict(unique(text, pairs))}, nil
 	}
-	return SessionData{dict: d}, nil
+	return SessionData{dict: newDict(text, pairs)}, nil
 }
 
 // IsPickled reports whether the data was read from a pickle, so that its values are those of package
@@ -55,13 +56,10 @@ func (d SessionData) IsPickled() bool { return d.pickled != nil }
 
 // Len returns the number of keys.
 func (d SessionData) Len() int {
-	switch {
-	case d.pickled != nil:
+	if d.pickled != nil {
 		return d.pickled.size
-	case d.dict != nil:
-		return len(d.dict.pairs)
 	}
-	return 0
+	return d.dict.len()
 }
 
 // Has reports whether there is a value under key.
@@ -69,7 +67,8 @@ func (d SessionData) Has(key string) bool {
 	if d.pickled != nil {
 		return d.pickled.find(key) >= 0
 	}
-	return d.dict.find(key) >= 0
+	_, at := d.dict.find(key)
+	return at >= 0
 }
 
 // RawJSON returns the JSON text of the value under key. It is ASCII. A value from a pickle is shown as by
@@ -78,11 +77,8 @@ func (d SessionData) RawJSON(key string) (string, bool) {
 	if d.pickled != nil {
 		return d.pickled.rawJSON(key)
 	}
-	i := d.dict.find(key)
-	if i < 0 {
-		return "", false
-	}
-	return d.dict.member(i).value, true
+	m, at := d.dict.find(key)
+	return m.value, at >= 0
 }
 
 // Get returns the value under key.
@@ -116,8 +112,8 @@ func (d SessionData) Keys() iter.Seq[string] {
 		return d.pickled.keys()
 	}
 	return func(yield func(string) bool) {
-		for i := range d.Len() {
-			if !yield(d.dict.key(i)) {
+		for _, m := range d.dict.each {
+			if !yield(m.name()) {
 				return
 			}
 		}
@@ -130,8 +126,8 @@ func (d SessionData) All() iter.Seq2[string, any] {
 		return d.pickled.all()
 	}
 	return func(yield func(string, any) bool) {
-		for i := range d.Len() {
-			if !yield(d.dict.key(i), jsonValue(d.dict.member(i).value)) {
+		for _, m := range d.dict.each {
+			if !yield(m.name(), jsonValue(m.value)) {
 				return
 			}
 		}
@@ -197,7 +193,7 @@ func (d SessionData) Size() int {
 	case d.pickled != nil:
 		return len(d.pickled.data) + perKey*d.pickled.size
 	case d.dict != nil:
-		return len(d.dict.text) + perKey*len(d.dict.pairs)
+		return len(d.dict.text) + perKey*d.dict.size
 	default:
 		return 0
 	}

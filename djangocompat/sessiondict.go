@@ -2,18 +2,33 @@ package djangocompat
 
 import "strings"
 
-// sessionDict is a dict as JSON text and where its parts are.
+// sessionDict is a dict as JSON text. There may be one for each of many visitors, so a small one has no more: who asks
+// for a part of it scans the text.
 type sessionDict struct {
-	text  string // ASCII, without spaces around keys and values, each key once
+	text   string // ASCII, without spaces around keys and values, each key once
+	places *places
+	size   int
+}
+
+// places says where the parts of a dict are that would take long to scan.
+type places struct {
 	pairs []pair
 	index map[string]int32 // by key, where there are more than indexedFrom pairs
 }
 
-const indexedFrom = 16
+const (
+	indexedFrom = 16   // pairs
+	placedFrom  = 1024 // bytes of text
+)
 
 // pair says where a key, with its quotes, and its value are in the text.
 type pair struct {
 	key, keyEnd, value, valueEnd uint32
+}
+
+// of returns the key and the value.
+func (p pair) of(text string) member {
+	return member{text[p.key:p.keyEnd], text[p.value:p.valueEnd]}
 }
 
 // member is a key and its value as JSON texts.
@@ -21,21 +36,23 @@ type member struct {
 	key, value string
 }
 
-// scanDict finds the pairs of a dict as they stand in text, equal keys and all.
-func scanDict(text string) (d *sessionDict, wide, ok bool) {
+// name returns the key without its quotes.
+func (m member) name() string { return unquoteJSON(m.key) }
+
+// scanDict appends the pairs of a dict as they stand in text, equal keys and all.
+func scanDict(pairs []pair, text string) (_ []pair, wide, ok bool) {
 	s := jsonScanner{text: text, depth: 1}
 	s.space()
 	if !s.next('{') {
 		return nil, false, false
 	}
-	d = &sessionDict{text: text, pairs: make([]pair, 0, 4)}
 	s.space()
 	for last := s.next('}'); !last; {
 		p, ok := s.pair()
 		if !ok {
 			return nil, false, false
 		}
-		d.pairs = append(d.pairs, p)
+		pairs = append(pairs, p)
 		s.space()
 		if last = s.next('}'); !last && !s.next(',') {
 			return nil, false, false
@@ -45,7 +62,7 @@ func scanDict(text string) (d *sessionDict, wide, ok bool) {
 		}
 	}
 	s.space()
-	return d, s.wide, s.pos == len(text)
+	return pairs, s.wide, s.pos == len(text)
 }
 
 // pair skips a key and its value, and says where they are.
@@ -67,46 +84,65 @@ func (s *jsonScanner) pair() (pair, bool) {
 	return p, ok
 }
 
-// canonical reports whether the text is what buildDict would make of the pairs.
-func (d *sessionDict) canonical() bool {
+// canonical reports whether a text is what buildDict would make of its pairs.
+func canonical(text string, pairs []pair) bool {
 	at := uint32(1)
-	for _, p := range d.pairs {
+	for _, p := range pairs {
 		if p.key != at || p.value != p.keyEnd+1 {
 			return false
 		}
 		at = p.valueEnd + 1
 	}
-	return int(at) == len(d.text) && !d.repeats()
+	return int(at) == len(text) && !repeats(text, pairs)
 }
 
 // repeats reports whether a key is there twice.
-func (d *sessionDict) repeats() bool {
-	if d.index != nil {
-		return len(d.index) != len(d.pairs)
+func repeats(text string, pairs []pair) bool {
+	if len(pairs) > indexedFrom {
+		return len(byKey(text, pairs)) != len(pairs)
 	}
-	for i := range d.pairs {
-		if d.findAmong(d.key(i), i) >= 0 {
-			return true
+	for i, p := range pairs {
+		name := p.of(text).name()
+		for _, before := range pairs[:i] {
+			if before.of(text).name() == name {
+				return true
+			}
 		}
 	}
 	return false
 }
 
 // unique returns the members as Python's dict has them: a key where it came first, with its last value.
-func (d *sessionDict) unique() []member {
-	members := make([]member, 0, len(d.pairs))
-	at := make(map[string]int, len(d.pairs))
-	for i := range d.pairs {
-		m := d.member(i)
-		key := unquoteJSON(m.key)
-		if j, ok := at[key]; ok {
+func unique(text string, pairs []pair) []member {
+	members := make([]member, 0, len(pairs))
+	at := make(map[string]int, len(pairs))
+	for _, p := range pairs {
+		m := p.of(text)
+		name := m.name()
+		if j, ok := at[name]; ok {
 			members[j].value = m.value
 			continue
 		}
-		at[key] = len(members)
+		at[name] = len(members)
 		members = append(members, m)
 	}
 	return members
+}
+
+// newDict makes the dict of a canonical text, of which it keeps none of the pairs given; nil for an empty dict.
+func newDict(text string, pairs []pair) *sessionDict {
+	if len(pairs) == 0 {
+		return nil
+	}
+	d := &sessionDict{text: text, size: len(pairs)}
+	if len(pairs) <= indexedFrom && len(text) <= placedFrom {
+		return d
+	}
+	d.places = &places{pairs: append([]pair(nil), pairs...)}
+	if len(pairs) > indexedFrom {
+		d.places.index = byKey(text, pairs)
+	}
+	return d
 }
 
 // buildDict makes the dict of members whose keys are unique.
@@ -117,13 +153,13 @@ func buildDict(members []member) *sessionDict {
 	}
 	var b strings.Builder
 	b.Grow(size)
-	d := &sessionDict{pairs: make([]pair, len(members))}
+	pairs := make([]pair, len(members))
 	b.WriteByte('{')
 	for i, m := range members {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		p := &d.pairs[i]
+		p := &pairs[i]
 		p.key = uint32(b.Len())
 		b.WriteString(m.key)
 		p.keyEnd = uint32(b.Len())
@@ -133,67 +169,67 @@ func buildDict(members []member) *sessionDict {
 		p.valueEnd = uint32(b.Len())
 	}
 	b.WriteByte('}')
-	d.text = b.String()
-	return d.indexed()
+	return newDict(b.String(), pairs)
 }
 
-// indexed fills in the index if there should be one; it returns nil for an empty dict.
-func (d *sessionDict) indexed() *sessionDict {
-	switch {
-	case len(d.pairs) == 0:
-		return nil
-	case len(d.pairs) > indexedFrom:
-		d.index = d.byKey()
-	}
-	return d
-}
-
-func (d *sessionDict) byKey() map[string]int32 {
-	m := make(map[string]int32, len(d.pairs))
-	for i := range d.pairs {
-		m[d.key(i)] = int32(i)
+func byKey(text string, pairs []pair) map[string]int32 {
+	m := make(map[string]int32, len(pairs))
+	for i, p := range pairs {
+		m[p.of(text).name()] = int32(i)
 	}
 	return m
 }
 
-func (d *sessionDict) member(i int) member {
-	p := d.pairs[i]
-	return member{d.text[p.key:p.keyEnd], d.text[p.value:p.valueEnd]}
+// len returns the number of members.
+func (d *sessionDict) len() int {
+	if d == nil {
+		return 0
+	}
+	return d.size
+}
+
+// each walks the members in their order.
+func (d *sessionDict) each(yield func(i int, m member) bool) {
+	switch {
+	case d == nil:
+	case d.places != nil:
+		for i, p := range d.places.pairs {
+			if !yield(i, p.of(d.text)) {
+				return
+			}
+		}
+	default:
+		s := jsonScanner{text: d.text, depth: 1, pos: 1}
+		for i := range d.size {
+			p, _ := s.pair() // it was scanned before
+			s.pos++          // the comma
+			if !yield(i, p.of(d.text)) {
+				return
+			}
+		}
+	}
 }
 
 func (d *sessionDict) members() []member {
-	if d == nil {
-		return nil
-	}
-	members := make([]member, len(d.pairs))
-	for i := range members {
-		members[i] = d.member(i)
+	members := make([]member, 0, d.len())
+	for _, m := range d.each {
+		members = append(members, m)
 	}
 	return members
 }
 
-func (d *sessionDict) key(i int) string { return unquoteJSON(d.member(i).key) }
-
-// find returns where key is, or -1.
-func (d *sessionDict) find(key string) int {
-	if d == nil {
-		return -1
-	}
-	if d.index != nil {
-		if i, ok := d.index[key]; ok {
-			return int(i)
+// find returns the member under a key and where it is, or -1.
+func (d *sessionDict) find(key string) (m member, at int) {
+	if d != nil && d.places != nil && d.places.index != nil {
+		if i, ok := d.places.index[key]; ok {
+			return d.places.pairs[i].of(d.text), int(i)
 		}
-		return -1
+		return m, -1
 	}
-	return d.findAmong(key, len(d.pairs))
-}
-
-// findAmong returns where key is among the first n pairs, or -1.
-func (d *sessionDict) findAmong(key string, n int) int {
-	for i := range n {
-		if d.key(i) == key {
-			return i
+	for i, m := range d.each {
+		if m.name() == key {
+			return m, i
 		}
 	}
-	return -1
+	return m, -1
 }

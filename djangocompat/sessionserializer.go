@@ -103,12 +103,9 @@ func looksPickled(data []byte) bool {
 // python returns the dict that Python's json.loads gives.
 func (d *sessionDict) python() *pickle.Dict {
 	dict := new(pickle.Dict)
-	if d == nil {
-		return dict
-	}
-	for i := range d.pairs {
-		r := pythonReader{jsonReader{d.member(i).value}}
-		_ = dict.Set(d.key(i), r.value()) // a text is hashable
+	for _, m := range d.each {
+		r := pythonReader{jsonReader{m.value}}
+		_ = dict.Set(m.name(), r.value()) // a text is hashable
 	}
 	return dict
 }

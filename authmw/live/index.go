@@ -14,24 +14,48 @@ func sumOf(text string) Hash {
 	return Hash(sum[:len(Hash{})])
 }
 
-// watched is one session that open connections have. It is guarded by Live.mu.
+// watched is one session that open connections have. It is guarded by Live.mu. There may be a million, so it holds
+// nothing that can be computed.
 type watched struct {
 	key     string
-	hash    Hash
 	user    *djangocompat.User
-	ofUser  Hash
-	seats   *seat // those who are connected with it
-	expires int64 // Unix nanoseconds; 0 while unknown
-
-	mixed   bool      // not all connections know the same user
-	touched time.Time // when the change was committed that is to be looked at; zero for unknown
-	asking  bool      // the store is being asked
-	again   bool      // it changed while the store was being asked
+	seats   *seat   // those who are connected with it
+	expires int64   // Unix nanoseconds; 0 while unknown
+	touched instant // when the change was committed that is to be looked at
 
 	nextOfUser, previousOfUser *watched
-	slot                       int32 // of the wheel; one of the special ones below
-	next, previous             *watched
+	next, previous             *watched // in the slot of the wheel
+	slot                       int32    // of the wheel; one of the special ones below
+
+	mixed  bool // not all connections know the same user
+	asking bool // the store is being asked
+	again  bool // it changed while the store was being asked
 }
+
+// instant is a time in Unix nanoseconds, 0 for unknown.
+type instant int64
+
+// instantOf returns the instant of a time, of which the zero one is unknown.
+func instantOf(t time.Time) instant {
+	if t.IsZero() {
+		return 0
+	}
+	return instant(t.UnixNano())
+}
+
+// time returns the time, the zero one if it is unknown.
+func (i instant) time() time.Time {
+	if i == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, int64(i))
+}
+
+// hash returns the name of the session in the index.
+func (w *watched) hash() Hash { return HashSession(w.key) }
+
+// ofUser returns the name of its user in the index.
+func (w *watched) ofUser() Hash { return HashUser(w.user.PK) }
 
 // seat is one connection of a session. It is guarded by Live.mu, but for what is set at birth.
 type seat struct {
@@ -63,7 +87,7 @@ func (ix *index) add(key string, user *djangocompat.User) (w *watched, isNew boo
 	if w := ix.sessions[hash]; w != nil {
 		return w, false
 	}
-	w = &watched{key: key, hash: hash, slot: nowhere}
+	w = &watched{key: key, slot: nowhere}
 	ix.sessions[hash] = w
 	ix.assign(w, user)
 	return w, true
@@ -74,12 +98,13 @@ func (ix *index) assign(w *watched, user *djangocompat.User) {
 	if w.user != nil {
 		ix.unassign(w)
 	}
-	w.user, w.ofUser = user, HashUser(user.PK)
-	w.nextOfUser, w.previousOfUser = ix.users[w.ofUser], nil
+	hash := HashUser(user.PK)
+	w.user = user
+	w.nextOfUser, w.previousOfUser = ix.users[hash], nil
 	if w.nextOfUser != nil {
 		w.nextOfUser.previousOfUser = w
 	}
-	ix.users[w.ofUser] = w
+	ix.users[hash] = w
 }
 
 func (ix *index) unassign(w *watched) {
@@ -90,9 +115,9 @@ func (ix *index) unassign(w *watched) {
 	case w.previousOfUser != nil:
 		w.previousOfUser.nextOfUser = w.nextOfUser
 	case w.nextOfUser != nil:
-		ix.users[w.ofUser] = w.nextOfUser
+		ix.users[w.ofUser()] = w.nextOfUser
 	default:
-		delete(ix.users, w.ofUser)
+		delete(ix.users, w.ofUser())
 	}
 	w.user, w.nextOfUser, w.previousOfUser = nil, nil, nil
 }
@@ -126,7 +151,7 @@ func (ix *index) stand(s *seat) (w *watched, last bool) {
 
 // remove forgets a session without connections.
 func (ix *index) remove(w *watched) {
-	delete(ix.sessions, w.hash)
+	delete(ix.sessions, w.hash())
 	ix.unassign(w)
 }
 

@@ -122,8 +122,8 @@ func (l *Live) TouchAll() {
 
 // hurryLocked makes a session one of those that are asked about next.
 func (l *Live) hurryLocked(w *watched, committed time.Time) {
-	if w.touched.IsZero() {
-		w.touched = committed
+	if w.touched == 0 {
+		w.touched = instantOf(committed)
 	}
 	w.again = w.asking // what is being asked now may be older than the change
 	l.wheel.hurry(w)

@@ -76,7 +76,7 @@ func (l *Live) enter(s *consumers.Scope, st *seat) {
 	}
 	w, isNew := l.index.add(s.Session.Key(), s.User)
 	l.index.sit(st, w)
-	committed, touched := l.touch.touched(w.hash, w.ofUser)
+	committed, touched := l.touch.touched(w.hash(), w.ofUser())
 	switch {
 	case touched || !same(w.user, s.User): // it was read before the others, or after
 		w.mixed = w.mixed || !same(w.user, s.User)
