@@ -3,6 +3,7 @@
 # make check     style, vet, staticcheck, and the tests
 # make chaos     the table of faults in full, with its figures: docs/faults.md
 # make bench     the benchmarks of docs/performance.md
+# make bench-server  the server beside a yardstick: rewrites the table of docs/performance.md, in 8 minutes
 # make fuzz      every fuzz target for FUZZTIME
 # make demo-django   Postgres, Django and Belleville together
 
@@ -10,7 +11,7 @@ FUZZTIME ?= 30s
 BENCHTIME ?= 1s
 TOOLS = go tool -modfile=.ci/tools/go.mod
 
-.PHONY: build test check style bench chaos fuzz demo-django parts
+.PHONY: build test check style bench bench-server chaos fuzz demo-django parts
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o belleville ./cmd/belleville
@@ -32,6 +33,9 @@ chaos: parts
 
 bench: parts
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -timeout 30m ./...
+
+bench-server: parts
+	go run ./internal/benchtable
 
 fuzz:
 	@.ci/fuzz $(FUZZTIME)

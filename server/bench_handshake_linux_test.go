@@ -35,15 +35,17 @@ func BenchmarkHandshake(b *testing.B) {
 			churn(b, startCrowd(b, l, 0))
 		})
 	}
-	b.Run("postgres/tcp", func(b *testing.B) {
-		db := postgresSite(b, benchVisitors)
-		l := listen(b, "tcp")
-		startServer(b, l, known(b, db.URL()))
-		c := startCrowd(b, l, benchVisitors)
-		before := backends(b, db)
-		churn(b, c)
-		b.ReportMetric(float64((backends(b, db)-before).Nanoseconds())/float64(b.N*handshakeRound), "postgres-cpu-ns/op")
-	})
+	for _, network := range networks {
+		b.Run("postgres/"+network, func(b *testing.B) {
+			db := postgresSite(b, benchVisitors)
+			l := listen(b, network)
+			startServer(b, l, known(b, db.URL()))
+			c := startCrowd(b, l, benchVisitors)
+			before := backends(b, db)
+			churn(b, c)
+			b.ReportMetric(float64((backends(b, db)-before).Nanoseconds())/float64(b.N*handshakeRound), "postgres-cpu-ns/op")
+		})
+	}
 	b.Run("sqlite/tcp", func(b *testing.B) {
 		l := listen(b, "tcp")
 		startServer(b, l, known(b, sqliteSite(b, benchVisitors)))

@@ -54,6 +54,7 @@ var floors = map[string]int{
 	"cmd/belleville/bench":    6,
 	"cmd/belleville/demo":     6,
 	"cmd/belleville":          7,
+	"internal/benchtable":     7,
 	"examples/django/rundemo": 7,
 }
 
