@@ -3,6 +3,7 @@
 # make check     style, vet, staticcheck, and the tests
 # make chaos     the table of faults in full, with its figures: docs/faults.md
 # make bench     the benchmarks of docs/performance.md
+# make bench-layers   the benchmark of the channel layers, which writes its figures into docs/layers.md
 # make bench-server  the server beside a yardstick: rewrites the table of docs/performance.md, in 8 minutes
 # make fuzz      every fuzz target for FUZZTIME
 # make demo-django   Postgres, Django and Belleville together
@@ -11,7 +12,7 @@ FUZZTIME ?= 30s
 BENCHTIME ?= 1s
 TOOLS = go tool -modfile=.ci/tools/go.mod
 
-.PHONY: build test check style bench bench-server chaos fuzz demo-django parts
+.PHONY: build test check style bench bench-server bench-layers chaos fuzz demo-django parts
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o belleville ./cmd/belleville
@@ -33,6 +34,9 @@ chaos: parts
 
 bench: parts
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) -timeout 30m ./...
+
+bench-layers: parts
+	BELLEVILLE_BENCH_LAYERS=$(CURDIR)/docs/layers.md go test -count=1 -v -run '^TestLayers$$' -timeout 5m ./internal/layerbench
 
 bench-server: parts
 	go run ./internal/benchtable

@@ -51,6 +51,7 @@ var floors = map[string]int{
 	"config": 6,
 
 	"internal/chaos":          6,
+	"internal/layerbench":     6,
 	"cmd/belleville/bench":    6,
 	"cmd/belleville/demo":     6,
 	"cmd/belleville":          7,
