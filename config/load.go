@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -91,7 +92,7 @@ func (l *loader) file(from string, text []byte) bool {
 	var m map[string]any
 	meta, err := toml.Decode(string(text), &m)
 	if err != nil {
-		l.syntax(from, err)
+		l.syntax(from, string(text), err)
 		return false
 	}
 	for _, k := range meta.Keys() {
@@ -102,12 +103,16 @@ func (l *loader) file(from string, text []byte) bool {
 }
 
 // syntax notes that the text is not TOML. The parser's own message is left out, since it quotes the text.
-func (l *loader) syntax(from string, err error) {
+func (l *loader) syntax(from, text string, err error) {
 	at, remedy := "the file", "texts stand in double quotes, lists in brackets"
 	if p, ok := errors.AsType[toml.ParseError](err); ok {
 		at = fmt.Sprintf("%sline %d", from, p.Position.Line)
 		if p.LastKey != "" {
 			at += " near " + plainPath(p.LastKey)
+		}
+		if word := pythonWord(text, p.Position.Line); word != "" {
+			l.mistakes.add(at, "this is not TOML: "+word+" is Python's", pythonWords[word])
+			return
 		}
 		if strings.Contains(p.Message, "already been defined") {
 			l.mistakes.add(at, "a key or table stands there for the second time", "keep one of them")
@@ -115,6 +120,26 @@ func (l *loader) syntax(from string, err error) {
 		}
 	}
 	l.mistakes.add(at, "this is not TOML", remedy)
+}
+
+// pythonWords are Python's words for which TOML has others, and what to do.
+var pythonWords = map[string]string{
+	"True": "write true, without a capital letter", "False": "write false, without a capital letter", "None": "take the key out",
+}
+
+var (
+	quotedText = regexp.MustCompile(`"[^"]*"|'[^']*'|#.*`)
+	wordOfText = regexp.MustCompile(`\b(True|False|None)\b`)
+)
+
+// pythonWord returns the word of Python's that stands in a line, which is counted from 1; "" if none does.
+func pythonWord(text string, line int) string {
+	lines := strings.Split(text, "\n")
+	if line < 1 || line > len(lines) {
+		return ""
+	}
+	_, value, _ := strings.Cut(quotedText.ReplaceAllString(lines[line-1], ""), "=")
+	return wordOfText.FindString(value)
 }
 
 // table sets the keys of a table.

@@ -31,6 +31,10 @@ func (l *loader) set(path string, dst reflect.Value, v any) {
 	case *slog.Level:
 		l.level(path, p, v)
 	case *Addresses, *Locations:
+		if n, port := v.(int64); port && dst.Type() == reflect.TypeFor[Addresses]() {
+			l.mistakes.add(path, "it is a whole number", fmt.Sprintf(`write an address in quotes, as in ":%d"`, n))
+			return
+		}
 		if _, one := v.(string); one {
 			v = []any{v}
 		}

@@ -107,6 +107,7 @@ func TestF39EachMistakeIsNamedInALine(t *testing.T) {
 		{"a layer whose tables are not there", expired, []string{"BELLEVILLE_CHANNEL_LAYERS_DEFAULT_BACKEND=channels_postgres.core.PostgresChannelLayer"}, 1, "failed channel_layers.default: the table channels_postgres_"},
 		{"an address of somebody else's", expired, []string{"BELLEVILLE_LISTEN=192.0.2.1:80"}, 1, "failed listen: the address is none of this machine's"},
 		{"a folder that is not there", expired, []string{"BELLEVILLE_LISTEN=unix:/no/folder/b.sock"}, 1, "failed listen: the folder of the socket does not exist"},
+		{"a certificate that is not there", expired, []string{"BELLEVILLE_TLS_CERTIFICATE_FILE=/no/cert.pem", "BELLEVILLE_TLS_KEY_FILE=/no/key.pem"}, 1, "failed tls"},
 		{"more connections than files", expired, []string{"BELLEVILLE_LIMITS_MAX_CONNECTIONS=2000000000"}, 1, "failed limits.max_connections: "},
 	}
 	for _, tt := range tests {

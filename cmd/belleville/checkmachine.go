@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -39,6 +40,9 @@ func checkMachine(ctx context.Context, cfg *config.Config) findings {
 	if cfg.ControlSocket != "" {
 		found.address("control_socket", "unix:"+cfg.ControlSocket, serving)
 	}
+	if cfg.TLS.CertificateFile != "" {
+		found.certificate(cfg)
+	}
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil {
 		found.openFiles(int(min(files.Cur, 1<<30)), cfg.Limits.MaxConnections)
@@ -63,6 +67,15 @@ func (fs *findings) address(what, address string, serving answering) {
 	default:
 		fs.fail(what, "the address is in use by another program", "end that, or name another address")
 	}
+}
+
+// certificate notes whether the certificate can be read.
+func (fs *findings) certificate(cfg *config.Config) {
+	if _, err := cfg.Certificate(slog.New(slog.DiscardHandler)); err != nil {
+		fs.fail("tls", told(err), "see that tls.certificate_file and tls.key_file belong together, and that this user may read them")
+		return
+	}
+	fs.ok("tls", "the certificate and its key can be read, and belong together")
 }
 
 // answering says whether a Belleville answers.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/belleville/belleville/config"
 	"github.com/belleville/belleville/internal/djangotest"
 	"github.com/belleville/belleville/internal/parts"
 	"github.com/belleville/belleville/internal/pgtest"
@@ -295,5 +296,46 @@ func TestInitSaysWhenThePythonIsWrong(t *testing.T) {
 	got := run(t, "", "init", "--settings=a.b", "--python=/no/python")
 	if want := "belleville: /no/python cannot be started; name the site's own Python with --python, as in .venv/bin/python\n"; got.code != exitFailure || got.err != want {
 		t.Errorf("got %+v, want %q", got, want)
+	}
+}
+
+func TestTheThreeCommandsOfTheReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(readme), "## Beside your own site\n")
+	_, commands, _ := strings.Cut(section, "```sh\n")
+	commands, _, ok := strings.Cut(commands, "```")
+	lines := strings.Split(strings.TrimSpace(commands), "\n")
+	if !ok || len(lines) != 3 || lines[2] != "belleville serve" {
+		t.Fatalf("the commands are %q", lines)
+	}
+	p := makeProject(t, "")
+	key := p.login(t)
+	if err := os.MkdirAll(filepath.Join(p.dir, ".venv/bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for link, target := range map[string]string{".venv/bin/python": p.python, "mysite": "tiny"} {
+		if err := os.Symlink(target, filepath.Join(p.dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(p.dir)
+	env := []string{
+		"BELLEVILLE_LISTEN=127.0.0.1:0", "BELLEVILLE_ADMIN_LISTEN=localhost:0",
+		"BELLEVILLE_ROUTES_1_PATH=ws/whoami/", "BELLEVILLE_ROUTES_1_CONSUMER=whoami",
+	}
+	for i, line := range lines[:2] {
+		var environ []string // init runs in the environment of the test
+		if i > 0 {
+			environ = env
+		}
+		if got := runWith(t, environ, "", strings.Fields(line)[1:]...); got.code != 0 {
+			t.Fatalf("%s: %+v", line, got)
+		}
+	}
+	if got := serveFile(t, config.DefaultPath, env).whoami(t, key); got != "alice" {
+		t.Errorf("whoami = %q, want alice", got)
 	}
 }

@@ -108,8 +108,8 @@ func TestLayerMistakes(t *testing.T) {
 		args []string
 		want typed
 	}{
-		{"an event that is no JSON", core, []string{"send", "a", "{"}, typed{exitUsage, "", `belleville: the event is no JSON object, as in {"type": "chat.message", "text": "hi"}; see belleville --help` + "\n"}},
-		{"an event without a type", core, []string{"group-send", "a", "{}"}, typed{exitUsage, "", `belleville: the event has no type, as in {"type": "chat.message", "text": "hi"}; see belleville --help` + "\n"}},
+		{"an event that is no JSON", core, []string{"send", "a", "{"}, typed{exitUsage, "", `belleville: the event is no JSON object, as in {"type": "chat.message", "text": "hi"}; see belleville send --help` + "\n"}},
+		{"an event without a type", core, []string{"group-send", "a", "{}"}, typed{exitUsage, "", `belleville: the event has no type, as in {"type": "chat.message", "text": "hi"}; see belleville group-send --help` + "\n"}},
 		{"a group that has no name", core, []string{"group-send", "a b", `{"type":"x"}`}, typed{exitFailure, "", `belleville: channellayer: invalid name: group "a b"` + "\n"}},
 		{"the layer of one process", memory, []string{"group-send", "a", `{"type":"x"}`}, typed{exitFailure, "", "belleville: channel_layers.default: the layer of a single process cannot be reached from another one; name the site's backend\n"}},
 		{"to look into it", memory, []string{"layer", "groups"}, typed{exitFailure, "", "belleville: channel_layers.default: the layer of a single process cannot be reached from another one; name the site's backend\n"}},

@@ -92,10 +92,33 @@ func (p *program) run(args []string) int {
 	if exited >= 0 {
 		return exited // --help was printed
 	}
-	if err != nil {
-		return p.fail(&usageError{usageProblem(err)})
+	if e, ok := errors.AsType[*kong.ParseError](err); ok {
+		typed = e.Context
 	}
-	return p.fail(typed.Run())
+	if err != nil {
+		err = &usageError{usageProblem(err)}
+	} else {
+		err = typed.Run()
+	}
+	if wrong, ok := errors.AsType[*usageError](err); ok {
+		fmt.Fprintf(p.err, "belleville: %s; see belleville%s --help\n", wrong.problem, commandOf(typed))
+		return exitUsage
+	}
+	return p.fail(err)
+}
+
+// commandOf returns the command that was typed, as far as it is one.
+func commandOf(typed *kong.Context) string {
+	command := ""
+	if typed == nil {
+		return command
+	}
+	for _, part := range typed.Path {
+		if part.Command != nil {
+			command += " " + part.Command.Name
+		}
+	}
+	return command
 }
 
 // terminal returns w where that is one, else nil.
@@ -114,10 +137,6 @@ func terminal(w io.Writer) io.Writer {
 func (p *program) fail(err error) int {
 	if err == nil {
 		return 0
-	}
-	if wrong, ok := errors.AsType[*usageError](err); ok {
-		fmt.Fprintf(p.err, "belleville: %s; see belleville --help\n", wrong.problem)
-		return exitUsage
 	}
 	if !errors.Is(err, errQuiet) {
 		for line := range strings.SplitSeq(err.Error(), "\n") {

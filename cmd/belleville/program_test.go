@@ -81,30 +81,31 @@ func TestUsage(t *testing.T) {
 	tests := []struct {
 		name string
 		args []string
+		help string
 		want string
 	}{
-		{"nothing", nil, `expected one of "serve", "demo", "init", "check", "kick", ...`},
-		{"an unknown command", []string{"srve"}, "unexpected argument"},
-		{"an unknown flag", []string{"serve", "--confg"}, `unknown flag --confg, did you mean "--config"?`},
-		{"an unknown flag's value is not told", []string{"serve", "--key=canary"}, "unknown flag --key"},
-		{"what was typed in the wrong place is not told", []string{"session", "decode", "canary"}, "unexpected argument"},
-		{"half a command", []string{"session"}, `expected one of "show", "decode", "encode"`},
-		{"a flag without a value", []string{"serve", "--config"}, `--config: expected string value but got "EOL" (<EOL>)`},
-		{"no key to decode with", []string{"session", "decode"}, "--secret-key is missing"},
-		{"no key to sign with", []string{"signing", "dumps"}, "--secret-key is missing"},
-		{"an empty key", []string{"signing", "loads", "--secret-key="}, "--secret-key is missing"},
-		{"an unknown serializer", []string{"session", "encode", "--secret-key=k", "--serializer=yaml"}, `--serializer must be one of "json","pickle" but got "yaml"`},
-		{"too much work", []string{"password", "hash", "--iterations=1000000000"}, "--iterations is out of range"},
-		{"no URL to measure", []string{"bench", "echo"}, "bench echo: --url is no URL, as in ws://127.0.0.1:8001/ws/echo/"},
-		{"another URL than a WebSocket's", []string{"bench", "idle", "--url=http://h/"}, `bench idle: --url begins with "http://": it must be ws:// or wss://`},
-		{"a cookie in the wrong form is not told", []string{"bench", "connect", "--url=ws://h/", "--cookie=canary"}, "bench connect: --cookie is no NAME=VALUE"},
-		{"a header with a comma is one", []string{"bench", "connect", "--url=ws://h/", "--header=a,canary"}, "bench connect: --header is no NAME:VALUE"},
-		{"no encoded password", []string{"password", "check"}, "ENCODED is missing, and standard input is no JSON object"},
+		{"nothing", nil, "", `expected one of "serve", "demo", "init", "check", "kick", ...`},
+		{"an unknown command", []string{"srve"}, "", "unexpected argument"},
+		{"an unknown flag", []string{"serve", "--confg"}, " serve", `unknown flag --confg, did you mean "--config"?`},
+		{"an unknown flag's value is not told", []string{"serve", "--key=canary"}, " serve", "unknown flag --key"},
+		{"what was typed in the wrong place is not told", []string{"session", "decode", "canary"}, " session decode", "unexpected argument"},
+		{"half a command", []string{"session"}, " session", `expected one of "show", "decode", "encode"`},
+		{"a flag without a value", []string{"serve", "--config"}, " serve", `--config: expected string value but got "EOL" (<EOL>)`},
+		{"no key to decode with", []string{"session", "decode"}, " session decode", "--secret-key is missing"},
+		{"no key to sign with", []string{"signing", "dumps"}, " signing dumps", "--secret-key is missing"},
+		{"an empty key", []string{"signing", "loads", "--secret-key="}, " signing loads", "--secret-key is missing"},
+		{"an unknown serializer", []string{"session", "encode", "--secret-key=k", "--serializer=yaml"}, " session encode", `--serializer must be one of "json","pickle" but got "yaml"`},
+		{"too much work", []string{"password", "hash", "--iterations=1000000000"}, " password hash", "--iterations is out of range"},
+		{"no URL to measure", []string{"bench", "echo"}, " bench echo", "bench echo: --url is no URL, as in ws://127.0.0.1:8001/ws/echo/"},
+		{"another URL than a WebSocket's", []string{"bench", "idle", "--url=http://h/"}, " bench idle", `bench idle: --url begins with "http://": it must be ws:// or wss://`},
+		{"a cookie in the wrong form is not told", []string{"bench", "connect", "--url=ws://h/", "--cookie=canary"}, " bench connect", "bench connect: --cookie is no NAME=VALUE"},
+		{"a header with a comma is one", []string{"bench", "connect", "--url=ws://h/", "--header=a,canary"}, " bench connect", "bench connect: --header is no NAME:VALUE"},
+		{"no encoded password", []string{"password", "check"}, " password check", "ENCODED is missing, and standard input is no JSON object"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := run(t, "", tt.args...)
-			want := typed{exitUsage, "", "belleville: " + tt.want + "; see belleville --help\n"}
+			want := typed{exitUsage, "", "belleville: " + tt.want + "; see belleville" + tt.help + " --help\n"}
 			if got != want {
 				t.Errorf("got %+v, want %+v", got, want)
 			}

@@ -394,7 +394,7 @@ func TestSessionShow(t *testing.T) {
 		{"a Cookie header", "Cookie: a=b; sessionid=" + aliceCookie, nil, typed{0, `"_auth_user_id":"1"`, ""}},
 		{"a header without the cookie", "", []string{"a=b"}, typed{1, "", "belleville: there is no cookie sessionid in what was given; see django.session_cookie_name\n"}},
 		{"a session that there is not", "", []string{strings.Repeat("x", 32)}, typed{1, "", "belleville: there is no such session: it was deleted, as by a logout, or it is in another database, cache or table\n"}},
-		{"nothing", "", nil, typed{2, "", "belleville: the session key is missing, as an argument and on standard input; see belleville --help\n"}},
+		{"nothing", "", nil, typed{2, "", "belleville: the session key is missing, as an argument and on standard input; see belleville session show --help\n"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
