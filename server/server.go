@@ -25,6 +25,7 @@ type Server struct {
 	metrics   *metrics
 	admission *admission
 	deflaters deflaters
+	traffic   traffic
 	http      *http.Server
 	handed    *handedListener // connections that turned out to be plain HTTP
 
@@ -33,6 +34,7 @@ type Server struct {
 	rates       atomic.Pointer[addressRates]
 	draining    atomic.Bool
 	exhaustedAt atomic.Int64  // the tick at which it was last logged
+	stuckAt     atomic.Int64  // likewise
 	drainBegan  chan struct{} // closed when draining begins
 	stop        chan struct{} // closed by Close
 	stopOnce    sync.Once

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -58,14 +59,10 @@ func (c *conn) expireOpen(now, since int64) (next int64, drop bool) {
 	if c.starved {
 		c.feedStarved(now)
 	}
-	if !c.mayRead() {
-		c.hear(now) // it may have spoken: it is us who do not listen
-		c.pinged = false
-		if c.in != nil {
-			c.in.since = now
-		}
-	}
 	next = c.heard + ticks(cfg.PingInterval)
+	if !c.mayRead() { // it may have spoken: it is us who do not listen
+		next = c.notListening(now) + ticks(cfg.PingInterval)
+	}
 	switch {
 	case next <= now && c.pinged:
 		next += ticks(cfg.PongTimeout)
@@ -107,6 +104,39 @@ func (c *conn) expireOpen(now, since int64) (next int64, drop bool) {
 	return next, false
 }
 
+// notListening looks after a connection that is not read from, on its owner's goroutine. It returns the tick from which
+// its silence counts.
+func (c *conn) notListening(now int64) int64 {
+	c.pinged = false
+	if c.in != nil {
+		c.in.since = now
+	}
+	if _, ready := c.current(); ready {
+		c.hear(now)
+		return now
+	}
+	if now-c.heard >= stuckAfter { // what it was last heard with still waits for its consumer
+		c.server.stuck()
+	}
+	return now
+}
+
+// stuckAfter is how long a consumer may take no message before that is told, in ticks.
+const stuckAfter = 30 * ticksInSecond
+
+// stuck counts, and logs now and then, that a consumer has not taken what its client says for long. It holds up that
+// client alone.
+func (s *Server) stuck() {
+	s.metrics.failures.WithLabelValues("stuck").Inc()
+	now := s.clock.now()
+	last := s.stuckAt.Load()
+	if last != 0 && now-last < exhaustionInterval || !s.stuckAt.CompareAndSwap(last, max(now, 1)) {
+		return
+	}
+	s.cfg.Load().Logger.Error("a consumer has taken no message for long: its handler waits for something or does not end",
+		slog.Duration("for", stuckAfter*time.Millisecond))
+}
+
 // ageReason stands in the close frames of WebSockets that were open for as long as they may be.
 const ageReason = "maximum age"
 
@@ -117,7 +147,7 @@ func (c *conn) endOfAge(opened int64) int64 {
 	if age <= 0 {
 		return 0
 	}
-	scattered := uint64(opened)*0x9e3779b97f4a7c15 ^ uint64(c.gen)*0xbf58476d1ce4e5b9 ^ uint64(c.peer.Port())*0x94d049bb133111eb
+	scattered := uint64(opened)*0x9e3779b97f4a7c15 ^ uint64(c.gen)*0xbf58476d1ce4e5b9 ^ uint64(c.port)*0x94d049bb133111eb
 	scattered ^= scattered >> 31
 	scattered *= 0xd6e8feb86659fd93
 	return opened + age - int64(scattered>>33)%(age/10+1)

@@ -1,0 +1,202 @@
+package chaos_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestF18DescriptorsRunOut(t *testing.T) {
+	limit, dials := size(4096, 500), size(6000, 800)
+	s := prepare(t, "", openRoutes("BELLEVILLE_LIMITS_MAX_CONNECTIONS=100000")...)
+	s.wrap = []string{"prlimit", fmt.Sprint("--nofile=", limit)}
+	s.start()
+	held := talk(t, s.addr, limit/8, 200*time.Millisecond)
+	var crowd []net.Conn
+	for range dials { // the kernel takes more than the server can
+		c, err := net.DialTimeout("tcp", s.addr, 5*time.Second)
+		if err != nil {
+			break // the queue of the kernel is full
+		}
+		crowd = append(crowd, c)
+	}
+	waitUntil(t, "the server runs out of descriptors", func() bool { return s.said("cannot accept connections") })
+	before, began := s.cpu(), time.Now()
+	held.took()
+	pass(size(5*time.Second, 2*time.Second)) // less than the heads may take
+	share := float64(s.cpu()-before) / float64(time.Since(began))
+	p99, failed := held.took()
+	for _, c := range crowd {
+		_ = c.Close()
+	}
+	freed := time.Now()
+	guests(t, s.addr, "/ws/anyone/", 1)
+	back := time.Since(freed)
+	held.end()
+	what := fmt.Sprintf("limit of %d files, %d dials, %d sockets that talk", limit, len(crowd), limit/8)
+	row(t, failed == 0, "F18", what, fmt.Sprintf("%d of the sockets lost, p99 %s", failed, milliseconds(p99)), "none")
+	row(t, share < 0.2, "F18", what, fmt.Sprintf("%.0f %% of a processor meanwhile", 100*share), "20 %")
+	row(t, back <= time.Second, "F18", what, "takes a client again after "+seconds(back), "1 s")
+}
+
+// group is a control group of version 1, for memory or for processors.
+type group struct{ dir string }
+
+// newGroup makes a control group with settings. Where this process may not, the row is not run, and says so.
+func newGroup(t *testing.T, kind string, settings map[string]string) group {
+	t.Helper()
+	g := group{filepath.Join("/sys/fs/cgroup", kind, fmt.Sprint("belleville-chaos-", os.Getpid()))}
+	err := os.Mkdir(g.dir, 0o755)
+	for name, value := range settings {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(g.dir, name), []byte(value), 0o644)
+		}
+	}
+	t.Cleanup(func() { _ = os.Remove(g.dir) })
+	if err != nil {
+		t.Skipf("no control group of version 1 can be made here: %v", err)
+	}
+	return g
+}
+
+// wrap starts a program in the group.
+func (g group) wrap() []string {
+	return []string{"sh", "-c", `echo $$ > "$0/cgroup.procs" && exec "$@"`, g.dir}
+}
+
+// number returns what a file of the group holds behind a word, or at its beginning.
+func (g group) number(t *testing.T, file, word string) int64 {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(g.dir, file))
+	must(t, err)
+	_, after, _ := strings.Cut(string(text), word)
+	n, err := strconv.ParseInt(strings.Fields(after)[0], 10, 64)
+	must(t, err)
+	return n
+}
+
+func TestF22LittleMemory(t *testing.T) {
+	const limit = 128 << 20
+	n := size(9000, 1000)
+	g := newGroup(t, "memory", map[string]string{"memory.limit_in_bytes": strconv.Itoa(limit)})
+	s := prepare(t, "", openRoutes("GOMEMLIMIT=100MiB", "BELLEVILLE_LIMITS_MAX_CONNECTIONS="+strconv.Itoa(n+500),
+		"BELLEVILLE_LIMITS_MAX_MESSAGE=16384", "BELLEVILLE_LIMITS_QUEUE_BYTES=16384", "BELLEVILLE_LIMITS_WRITE_TIMEOUT=10s")...)
+	s.wrap = g.wrap()
+	s.start()
+	sockets := guests(t, s.addr, "/ws/anyone/", n)
+	flood(t, s, 100)
+	load := talk(t, s.addr, 20, 100*time.Millisecond)
+	pass(size(20*time.Second, 3*time.Second))
+	load.end()
+	_, failed := load.took()
+	kills, peak := g.number(t, "memory.oom_control", "oom_kill "), g.number(t, "memory.max_usage_in_bytes", "")
+	lost := 0
+	for _, c := range sockets {
+		if !c.isOpen() {
+			lost++
+		}
+	}
+	what := fmt.Sprintf("128 MB, %d sockets, and 400 clients that stop in a head or frame, read nothing, or ping without end", n)
+	row(t, kills == 0, "F22", what, fmt.Sprint(kills, " kills"), "0")
+	row(t, lost == 0 && failed == 0, "F22", what, fmt.Sprintf("%d sockets lost, %d talkers cut off", lost, failed), "0, 0")
+	row(t, peak < limit*9/10, "F22", what, fmt.Sprintf("at most %d MB, with what the kernel has for the sockets", peak>>20), "115 MB")
+}
+
+// flood attacks the server with so many clients of each kind at once, until the test ends: those that stop in a head
+// (T23), that ping and read nothing (T32), that read nothing of what they asked for (T34), that stop in a frame (T35).
+func flood(t *testing.T, s *served, each int) {
+	t.Helper()
+	stop := make(chan struct{})
+	var running sync.WaitGroup
+	t.Cleanup(func() { close(stop); running.Wait() })
+	hold := func(c net.Conn, say []byte, every time.Duration) {
+		t.Cleanup(func() { _ = c.Close() })
+		running.Go(func() {
+			ticks := time.NewTicker(every)
+			defer ticks.Stop()
+			for {
+				_ = c.SetWriteDeadline(time.Now().Add(every))
+				_, _ = c.Write(say) // it may be cut off: then it is cut off
+				select {
+				case <-ticks.C:
+				case <-stop:
+					return
+				}
+			}
+		})
+	}
+	large := append([]byte{0x82, 0xfe, 0x20, 0x00, 0, 0, 0, 0}, make([]byte, 0x2000)...)
+	pings := []byte(strings.Repeat("\x89\x80\x00\x00\x00\x00", 50))
+	for range each {
+		drip, err := net.Dial("tcp", s.addr)
+		must(t, err)
+		hold(drip, []byte("G"), time.Second)
+		pinger, _ := raw(t, s.addr, "/ws/anyone/")
+		hold(pinger, pings, 200*time.Millisecond)
+		stalled, _ := raw(t, s.addr, "/ws/anyone/")
+		hold(stalled, large, 50*time.Millisecond)
+		stopped, _ := raw(t, s.addr, "/ws/anyone/")
+		_, _ = stopped.Write([]byte{0x82, 0xfe, 0x3f}) // its reader has nothing to wait for
+	}
+}
+
+func TestF34FloodsAtOnce(t *testing.T) {
+	n, each := size(5000, 200), size(500, 25)
+	s := serve(t, "", openRoutes()...)
+	honest := talk(t, s.addr, n, size(5*time.Second, 200*time.Millisecond))
+	pass(size(10*time.Second, 2*time.Second))
+	before, _ := honest.took()
+	flood(t, s, each)
+	honest.took()
+	pass(size(30*time.Second, 3*time.Second))
+	during, failed := honest.took()
+	honest.end()
+	what := fmt.Sprintf("%d each of T23, T32, T34 and T35 at once beside %d honest clients", each, n)
+	limit := max(2*before, size(25*time.Millisecond, time.Second)) // a test host may have other things to do
+	row(t, failed == 0, "F34", what, fmt.Sprintf("%d honest clients dropped", failed), "0")
+	row(t, during <= limit, "F34", what, fmt.Sprintf("p99 of the honest %s, before %s", milliseconds(during), milliseconds(before)), fmt.Sprint("twice, or ", size(25*time.Millisecond, time.Second), " where that is more"))
+}
+
+func TestF24Soak(t *testing.T) {
+	s := serve(t, "", openRoutes()...)
+	look := func() (figures [3]float64) {
+		for i, name := range []string{"go_goroutines", "process_open_fds", "server_connections"} {
+			figures[i] = s.metric(name, "")
+		}
+		return figures
+	}
+	settle := func(goroutines float64) [3]float64 {
+		waitUntil(t, "all have gone", func() bool {
+			return s.metric("server_connections", "") == 0 && s.metric("go_goroutines", "") <= goroutines
+		})
+		return look()
+	}
+	soak := func(rounds int) {
+		t.Run("", func(t *testing.T) {
+			for range rounds {
+				t.Run("", func(t *testing.T) {
+					for _, c := range guests(t, s.addr, "/ws/open/", 200) {
+						_ = c.write(0x1, []byte(`{"t":1}`))
+					}
+				})
+			}
+		})
+	}
+	rounds := size(1000, 20)
+	soak(rounds / 5)
+	before, memory := settle(30), s.memory()
+	series := strings.Count(s.scrape(), "\n")
+	soak(rounds)
+	after := settle(before[0] + 5)
+	what := fmt.Sprintf("%d connections that come, say something to the others and go", rounds*200)
+	row(t, after[0] <= before[0]+5 && after[1] <= before[1]+5, "F24", what, fmt.Sprintf("goroutines %v, descriptors %v; before %v, %v", after[0], after[1], before[0], before[1]), "as before, within 5")
+	grown := s.memory() - memory
+	row(t, grown <= 16, "F24", what, fmt.Sprintf("%+d MB resident", grown), "16 MB")
+	row(t, strings.Count(s.scrape(), "\n") <= series+5, "F24", what, "as many series as before", "within 5")
+}
