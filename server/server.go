@@ -25,7 +25,6 @@ type Server struct {
 	metrics   *metrics
 	admission *admission
 	deflaters deflaters
-	traffic   traffic
 	http      *http.Server
 	handed    *handedListener // connections that turned out to be plain HTTP
 
