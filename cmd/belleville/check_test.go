@@ -244,3 +244,20 @@ func TestLimitsOfTheMachine(t *testing.T) {
 		t.Errorf("machineMemory in a container = %d, want 1 MiB", got)
 	}
 }
+
+func TestCheckOfABroker(t *testing.T) {
+	b := newCheckBed(t)
+	b.db.Exec(t, "DELETE FROM django_session")
+	env := []string{"BELLEVILLE_CHANNEL_LAYERS_DEFAULT_BACKEND=" + coreForm, "BELLEVILLE_CHANNEL_LAYERS_BROKER_LISTEN=127.0.0.1:" + freePort(t), "BELLEVILLE_CHANNEL_LAYERS_BROKER_PASSWORD=" + canary}
+	if code, lines := b.check(t, env...); code != 0 || !strings.Contains(strings.Join(lines, "\n"), "ok channel_layers.broker.listen: the address is free") {
+		t.Errorf("before it runs: exit %d, %q", code, lines)
+	}
+	startBelleville(t, b.db.URL(), env...)
+	code, lines := b.check(t, env...)
+	text := strings.Join(lines, "\n")
+	for _, want := range []string{"hosts[0]: it answers: the broker of a Belleville that runs", "ok channel_layers.default: a message to a group came through"} {
+		if code != 0 || !strings.Contains(text, want) {
+			t.Errorf("while it runs: exit %d, want %q in\n%s", code, want, text)
+		}
+	}
+}

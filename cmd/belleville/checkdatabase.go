@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/belleville/belleville/config"
@@ -25,7 +26,8 @@ type databaseCheck struct {
 // checkDatabase checks everything that the sessions and users are in.
 func checkDatabase(ctx context.Context, cfg *config.Config) findings {
 	c := databaseCheck{cfg: cfg}
-	store, err := sessionstore.Open(ctx, cfg.Sessions(nil, slog.New(slog.DiscardHandler)))
+	log := &complaints{Handler: slog.DiscardHandler}
+	store, err := sessionstore.Open(ctx, cfg.Sessions(nil, slog.New(log)))
 	if err != nil {
 		c.unopened(err)
 		return c.findings
@@ -40,6 +42,9 @@ func checkDatabase(ctx context.Context, cfg *config.Config) findings {
 		c.ok("sessions", "they are reachable; without a database everybody is anonymous")
 		return c.findings
 	}
+	for _, text := range log.messages() {
+		c.warn("database", text, "sslmode=verify-full in django.database_url lets nobody listen in between")
+	}
 	c.survey(ctx)
 	c.ok("tables", "the tables of sessions and users are there, with the columns that are needed")
 	c.sessions(ctx)
@@ -48,6 +53,35 @@ func checkDatabase(ctx context.Context, cfg *config.Config) findings {
 	c.queries(ctx)
 	c.live(ctx)
 	return c.findings
+}
+
+// complaints keeps what a logger was told that somebody should look at. Messages are constant; what comes with them is
+// left out.
+type complaints struct {
+	slog.Handler // does nothing
+
+	mu    sync.Mutex // guards the field below
+	texts []string
+}
+
+// Enabled implements slog.Handler.
+func (c *complaints) Enabled(_ context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn
+}
+
+// Handle implements slog.Handler.
+func (c *complaints) Handle(_ context.Context, r slog.Record) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.texts = append(c.texts, r.Message)
+	return nil
+}
+
+// messages returns what was kept.
+func (c *complaints) messages() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.texts)
 }
 
 // unopened notes why there is no store.

@@ -25,3 +25,23 @@ func TestF39AWrongAllowSQLIsToldAtTheStart(t *testing.T) {
 		t.Errorf("exit %d, and %q", got.code, last)
 	}
 }
+
+func TestAWrongAllowSQLIsToldWhenTheDatabaseFirstAnswers(t *testing.T) {
+	cluster := pgtest.OpenCluster(t)
+	db := cluster.Open(t)
+	pgtest.Schema(t, db, pgtest.Django52)
+	url := db.URL()
+	if err := cluster.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b := startBelleville(t, url, "BELLEVILLE_ROUTES_3_ALLOW_SQL=SELECT 1 FROM chat_membr")
+	if strings.Contains(b.log.String(), "chat_membr") {
+		t.Error("it was told before anybody could know")
+	}
+	if err := cluster.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a line in the log", func() bool {
+		return strings.Contains(b.log.String(), "a route is wrong") && strings.Contains(b.log.String(), "routes[3].allow_sql: there is no table chat_membr")
+	})
+}
