@@ -61,6 +61,41 @@ func cutOff(t *testing.T, password, send string, after time.Duration) {
 	}
 }
 
+// TestTenThousandClientsAndNoMore holds as many clients as are allowed, all of which are answered.
+func TestTenThousandClientsAndNoMore(t *testing.T) {
+	const most = 10_000
+	l, err := New(Config{MaxClients: most})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conns := make([]net.Conn, most)
+	for i := range conns {
+		ours, theirs := net.Pipe()
+		conns[i] = ours
+		l.welcome(theirs)
+	}
+	ours, theirs := net.Pipe()
+	go l.welcome(theirs)
+	if text, err := io.ReadAll(ours); string(text) != "-ERR max number of clients reached\r\n" {
+		t.Errorf("one more was told %q, %v", text, err)
+	}
+	answer := make([]byte, len("+PONG\r\n"))
+	for i, conn := range conns {
+		if _, err := io.WriteString(conn, "PING\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "+PONG\r\n" {
+			t.Fatalf("client %d was answered %q, %v", i, answer, err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if n := l.clientCount(); n != 0 {
+		t.Errorf("%d clients are left after Close", n)
+	}
+}
+
 // encoded returns a command as it is sent.
 func encoded(args ...string) string {
 	return string(appendBulks(nil, args)) // which is an answer's form too

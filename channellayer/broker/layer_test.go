@@ -3,6 +3,7 @@ package broker_test
 import (
 	"context"
 	"net"
+	"strconv"
 	"testing"
 	"time"
 
@@ -64,6 +65,14 @@ func suite(nodes string, keys ...string) layertest.Open {
 			SymmetricEncryptionKeys: keys, Password: "sesame",
 		})
 		bus := layertest.Bus{Advance: advance}
+		w := dial(t, address)
+		w.do(t, "AUTH", "sesame")
+		bus.Poison = func(t *testing.T, channel string, message []byte) {
+			key, now := "asgi"+channellayer.NonLocalName(channel), strconv.FormatInt(time.Now().Unix(), 10)
+			for _, m := range []string{string(message), "twelve bytes" + string(message)} { // with and without what each begins with
+				w.do(t, "ZADD", key, now, m)
+			}
+		}
 		for _, node := range nodes {
 			if node == 'b' {
 				bus.Nodes = append(bus.Nodes, l)

@@ -37,7 +37,13 @@ func startPeer(t *testing.T, form string, config map[string]any) *peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(python, peerProgram, form, string(text))
+	return startProgram(t, peerProgram, form, string(text))
+}
+
+// startProgram starts a Python process that is given orders.
+func startProgram(t *testing.T, args ...string) *peer {
+	t.Helper()
+	cmd := exec.Command(python, args...)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

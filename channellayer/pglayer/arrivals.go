@@ -33,6 +33,7 @@ type arrivals struct {
 	mu       sync.Mutex // guards the fields below
 	waiting  []payload
 	bytes    int
+	deepest  int // the most that ever waited
 	overflew bool
 }
 
@@ -47,6 +48,7 @@ func (a *arrivals) put(p payload) bool {
 	}
 	a.waiting = append(a.waiting, p)
 	a.bytes += len(p.message)
+	a.deepest = max(a.deepest, len(a.waiting))
 	return true
 }
 
@@ -58,10 +60,11 @@ func (a *arrivals) take() (waiting []payload, overflew bool) {
 	return waiting, overflew
 }
 
-func (a *arrivals) len() int {
+// depth returns how many wait, and how many ever did at most.
+func (a *arrivals) depth() (now, most int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return len(a.waiting)
+	return len(a.waiting), a.deepest
 }
 
 // heard takes a notification from the goroutine that reads the connection, which it does not hold up.

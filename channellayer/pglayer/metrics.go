@@ -76,7 +76,15 @@ func newMetrics(reg prometheus.Registerer, l *Layer) *metrics {
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "pglayer_groups", Help: "Groups that an open channel is in."},
 		func() float64 { return float64(max(0, l.local.CountGroups()-1)) }) // everyone is none
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "pglayer_backlog_notifications", Help: "Notifications that came and are not handed out yet."},
-		func() float64 { return float64(l.arrivals.len()) })
+		func() float64 {
+			now, _ := l.arrivals.depth()
+			return float64(now)
+		})
+	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "pglayer_backlog_notifications_max", Help: "The most notifications that ever waited; what exceeds 20000 is dropped, and announced as a gap."},
+		func() float64 {
+			_, most := l.arrivals.depth()
+			return float64(most)
+		})
 	return m
 }
 

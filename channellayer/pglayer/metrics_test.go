@@ -21,8 +21,12 @@ func TestMetrics(t *testing.T) {
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
+	other := open(t, at(d.URL()))
+	must(t, other.GroupSend(t.Context(), "room", said(2)))
+	want(t, q, said(2))
 	for name, want := range map[string]float64{
-		"pglayer_events_sent_total": 1, "pglayer_events_delivered_total": 1, "pglayer_channels": 1, "pglayer_groups": 1,
+		"pglayer_backlog_notifications_max": 1,
+		"pglayer_events_sent_total":         1, "pglayer_events_delivered_total": 2, "pglayer_channels": 1, "pglayer_groups": 1,
 		"pglayer_gaps_total": 0, "pglayer_connections_lost_total": 0,
 	} {
 		if got := metric(t, reg, name); got != want {

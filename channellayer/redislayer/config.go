@@ -79,7 +79,8 @@ type Config struct {
 	// nodes that it lives. After two that did not come back it is not ready. Default: 5 seconds.
 	Heartbeat time.Duration
 
-	// DeadAfter is for how long a node may be silent until the others end its memberships. Default: 30 seconds.
+	// DeadAfter is for how long a node may be silent until the others end its memberships: at least three times the
+	// longest Heartbeat of any node. Default: 30 seconds, or three times Heartbeat.
 	DeadAfter time.Duration
 
 	// Linger is for how long the layer stays in a group that its last channel has left. Default: 2 seconds.
@@ -106,7 +107,7 @@ func (c Config) withDefaults() Config {
 	c.MaxMessage = orElse(c.MaxMessage, 16<<20)
 	c.Timeout = orElse(c.Timeout, 5*time.Second)
 	c.Heartbeat = orElse(c.Heartbeat, 5*time.Second)
-	c.DeadAfter = orElse(c.DeadAfter, 30*time.Second)
+	c.DeadAfter = orElse(c.DeadAfter, max(30*time.Second, 3*c.Heartbeat))
 	c.Linger = orElse(c.Linger, 2*time.Second)
 	if c.NodeName == "" {
 		c.NodeName, _ = os.Hostname() // without a name all nodes are called the same, which does no harm
@@ -139,6 +140,8 @@ func (c Config) check() error {
 		return fmt.Errorf("redislayer: random_prefix_length = %d, which is more than %d", c.RandomPrefixLength, 1<<10)
 	case c.Expiry < time.Second || c.GroupExpiry < time.Second:
 		return fmt.Errorf("redislayer: expiry and group_expiry are at least one second")
+	case c.DeadAfter < 3*c.Heartbeat:
+		return fmt.Errorf("redislayer: nodes are taken for dead after %v, which is less than three times the heartbeat of %v", c.DeadAfter, c.Heartbeat)
 	}
 	for i, key := range c.SymmetricEncryptionKeys {
 		if key == "" {

@@ -50,9 +50,13 @@ func suite(servers []*redistest.Server, adjust func(*redislayer.Config)) layerte
 	return func(t *testing.T, s layertest.Setup) layertest.Bus {
 		prefixes++
 		bus := layertest.Bus{Advance: advance}
+		prefix := fmt.Sprint("suite", prefixes)
+		if len(servers) == 1 {
+			bus.Poison = func(t *testing.T, channel string, message []byte) { poison(t, servers[0], prefix, channel, message) }
+		}
 		for range s.Nodes {
 			c := redislayer.Config{
-				Hosts: hosts(t, servers...), Prefix: fmt.Sprint("suite", prefixes),
+				Hosts: hosts(t, servers...), Prefix: prefix,
 				Capacity: s.Capacity, ChannelCapacity: s.Capacities, Expiry: s.Expiry, GroupExpiry: s.GroupExpiry,
 				Heartbeat: time.Second,
 			}
@@ -62,6 +66,15 @@ func suite(servers []*redistest.Server, adjust func(*redislayer.Config)) layerte
 			bus.Nodes = append(bus.Nodes, open(t, c))
 		}
 		return bus
+	}
+}
+
+// poison puts a message into the inbox of a channel, as Django would, once with what each message begins with and once without.
+func poison(t *testing.T, server *redistest.Server, prefix, channel string, message []byte) {
+	t.Helper()
+	key, now := prefix+channellayer.NonLocalName(channel), fmt.Sprint(time.Now().Unix())
+	for _, m := range []string{string(message), "twelve bytes" + string(message)} {
+		server.DoRaw(t, "ZADD", key, now, m)
 	}
 }
 

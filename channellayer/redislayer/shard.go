@@ -14,7 +14,8 @@ import (
 // manyGroups is how many groups one script registers.
 const manyGroups = 200
 
-var errForgot = errors.New("it has forgotten this node")
+// errForgot means that a host does not know a node that it knew.
+var errForgot = errors.New("it has forgotten this node: its keys were removed, or a node whose DeadAfter is shorter than three times the Heartbeat here has taken it for dead")
 
 // shard is one host of a layer: the inboxes of this process on it, and the groups that it is responsible for.
 type shard struct {
