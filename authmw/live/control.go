@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"strconv"
 
@@ -93,6 +94,9 @@ func (l *Live) orderUser(o Order, code consumers.CloseCode, reason string) (int,
 	default:
 		return 0, ErrOrder
 	}
+	if text == "" { // nobody has it but AnonymousUser
+		return 0, ErrOrder
+	}
 	pk := djangocompat.TextPK(text) // the index knows users by the text of their primary key
 	if o.Text != "" {
 		return l.SendUser(pk, consumers.TextMessage(o.Text)), nil
@@ -101,7 +105,7 @@ func (l *Live) orderUser(o Order, code consumers.CloseCode, reason string) (int,
 }
 
 // Obey executes the Orders that come over a channel layer to ControlGroup, as events of the types "kick" and "send",
-// until ctx is done. Whoever can send over the layer can do so.
+// until ctx is done. Whoever can send over the layer can do so. A layer that is away is waited for.
 func (l *Live) Obey(ctx context.Context, layer channellayer.Layer) error {
 	q := channellayer.NewQueue()
 	name, err := layer.NewChannel(ctx, q)
@@ -109,8 +113,8 @@ func (l *Live) Obey(ctx context.Context, layer channellayer.Layer) error {
 		return fmt.Errorf("live: open channel: %w", err)
 	}
 	defer layer.CloseChannel(name)
-	if err := layer.GroupAdd(ctx, ControlGroup, name); err != nil {
-		return fmt.Errorf("live: join %s: %w", ControlGroup, err)
+	if err := l.join(ctx, layer, name); err != nil {
+		return err
 	}
 	for {
 		e, err := q.Next(ctx)
@@ -118,6 +122,27 @@ func (l *Live) Obey(ctx context.Context, layer channellayer.Layer) error {
 			return nil // ctx is done
 		}
 		l.obey(e)
+	}
+}
+
+// join makes a channel a member of ControlGroup, and tries until the layer can do that or ctx is done.
+func (l *Live) join(ctx context.Context, layer channellayer.Layer, channel string) error {
+	for told := false; ; told = true {
+		err := layer.GroupAdd(ctx, ControlGroup, channel)
+		switch {
+		case err == nil && told:
+			l.cfg.Logger.Info("orders from the channel layer are obeyed")
+			return nil
+		case err == nil || ctx.Err() != nil:
+			return nil
+		case errors.Is(err, channellayer.ErrClosed):
+			return fmt.Errorf("live: join %s: %w", ControlGroup, err)
+		case !told:
+			l.cfg.Logger.Warn("orders do not arrive: the channel layer is away; trying again", slog.String("error", err.Error()))
+		}
+		if !pause(ctx, patience) {
+			return nil
+		}
 	}
 }
 

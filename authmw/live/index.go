@@ -64,6 +64,7 @@ type seat struct {
 	of             *watched          // nil while it is in no session
 	through        bool              // the connection has ended
 	ruled          *ruled            // nil where no rule is asked about it
+	other          Hash              // of its user, where it is one of others.users
 	next, previous *seat
 }
 

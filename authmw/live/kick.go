@@ -27,7 +27,12 @@ func (l *Live) KickAll(code consumers.CloseCode, reason string) int {
 	l.mu.Lock()
 	var instances []consumers.Watched
 	for _, w := range l.index.sessions {
-		instances = append(instances, w.instances()...)
+		if w.user.IsAuthenticated() {
+			instances = append(instances, w.instances()...)
+		}
+	}
+	for h := range l.others.users {
+		instances = append(instances, l.others.instances(h)...)
 	}
 	l.mu.Unlock()
 	return closeAll(instances, code, reason)
@@ -48,8 +53,9 @@ func (l *Live) SendUser(pk djangocompat.PK, m consumers.Message) int {
 func (l *Live) ofUser(pk djangocompat.PK) []consumers.Watched {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var instances []consumers.Watched
-	for w := l.index.users[HashUser(pk)]; w != nil; w = w.nextOfUser {
+	hash := HashUser(pk)
+	instances := l.others.instances(hash)
+	for w := l.index.users[hash]; w != nil; w = w.nextOfUser {
 		instances = append(instances, w.instances()...)
 	}
 	return instances

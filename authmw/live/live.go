@@ -54,13 +54,15 @@ type Live struct {
 	store   Store
 	cfg     Config
 	metrics *metrics
-	wakeups chan struct{} // holds one where something is urgent
+	wakeups chan struct{}      // holds one where something is urgent
+	nobody  *djangocompat.User // AnonymousUser
 
-	mu    sync.Mutex // guards the fields below
-	index index
-	wheel wheel
-	touch touches
-	rules map[*ruled]struct{} // those that rules are asked about
+	mu     sync.Mutex // guards the fields below
+	index  index
+	others others
+	wheel  wheel
+	touch  touches
+	rules  map[*ruled]struct{} // those that rules are asked about
 }
 
 // New makes a Live. Nothing is asked about until Run runs.
@@ -70,6 +72,7 @@ func New(store Store, cfg Config) *Live {
 		store:   store,
 		cfg:     cfg,
 		wakeups: make(chan struct{}, 1),
+		nobody:  new(djangocompat.User),
 		index:   newIndex(),
 		wheel:   newWheel(cfg.RecheckInterval, cfg.Now()),
 	}

@@ -27,7 +27,8 @@ type rule struct{ consumers.Application }
 
 // Opened is what a rule may be around: it lets everybody in.
 var Opened consumers.Application = consumers.ApplicationFunc(
-	func(context.Context, *consumers.Scope) (consumers.Instance, error) { return nil, nil })
+	func(context.Context, *consumers.Scope) (consumers.Instance, error) { return nil, nil },
+)
 
 // NotAllowed is the close code of who is not let in any more.
 const NotAllowed consumers.CloseCode = 4403
@@ -38,11 +39,12 @@ const notAllowed = "not allowed any more"
 // maxAsking bounds the rules that are asked at the same time.
 const maxAsking = 16
 
-// ruled is a connection that a rule is asked about. It is never changed.
+// ruled is a connection that a rule is asked about. Only its user is ever changed.
 type ruled struct {
 	seat  *seat
 	scope *consumers.Scope // as it was at the handshake
 	rule  *rule
+	user  *djangocompat.User // who it is while it is in no session; guarded by Live.mu
 }
 
 // question is what some connections have in common: one answer is enough.
@@ -58,7 +60,7 @@ func (l *Live) questions() []*question {
 	defer l.mu.Unlock()
 	alike := make(map[string]*question)
 	for r := range l.rules {
-		user := r.scope.User
+		user := r.user
 		if r.seat.of != nil {
 			user = r.seat.of.user
 		}

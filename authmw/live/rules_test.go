@@ -118,3 +118,39 @@ func TestARuleIsNotAskedAboutWhoHasGone(t *testing.T) {
 		}
 	})
 }
+
+// lodger is a guest that stays when its visitor is logged out.
+type lodger struct{ guest }
+
+func (lodger) OnSessionEnded(context.Context, *consumers.Conn, consumers.EndCause) error { return nil }
+
+func TestARuleIsAskedAboutNobodyWhereTheSessionHasEnded(t *testing.T) {
+	inLab(t, live.Config{}, func(l *lab) {
+		d := &doorkeeper{asked: make(map[string]int)}
+		l.book.set("a", sessionstore.Standing{User: staff(1, "alice"), Reason: sessionstore.LoggedIn})
+		w := l.enter("a", "one", l.live.WatchRule(consumers.New(func() consumers.Consumer { return lodger{} }), d))
+		pass(interval + interval/2)
+		l.book.remove("a")
+		pass(2 * interval)
+		w.shows(t, "close 4403 not allowed any more")
+	})
+}
+
+func TestARuleIsAskedAboutNobodyWhereAConnectionHasLoggedOut(t *testing.T) {
+	inLab(t, live.Config{}, func(l *lab) {
+		d := &doorkeeper{asked: make(map[string]int)}
+		l.book.set("a", sessionstore.Standing{User: staff(1, "alice"), Reason: sessionstore.LoggedIn})
+		var own *consumers.Scope
+		inner := consumers.New(newGuest)
+		app := l.live.WatchRule(consumers.ApplicationFunc(func(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
+			own = s
+			return inner.Open(ctx, s)
+		}), d)
+		w := l.enter("a", "one", app)
+		l.live.Moving(own)
+		own.Session, own.User = new(djangocompat.Session), anonymous
+		l.live.Moved(own)
+		pass(2 * interval)
+		w.shows(t, "close 4403 not allowed any more")
+	})
+}

@@ -31,10 +31,10 @@ func (wa watching) Open(ctx context.Context, s *consumers.Scope) (consumers.Inst
 	if w, ok := instance.(consumers.Watched); ok {
 		st.instance = w
 		w.Watch(st)
-		wa.live.enter(s, st)
-		if wa.rule != nil {
-			wa.live.subject(&ruled{seat: st, scope: s.Clone(), rule: wa.rule})
+		if wa.rule != nil { // first, so that it hears of a session that ends at once
+			wa.live.subject(&ruled{seat: st, scope: s.Clone(), rule: wa.rule, user: s.User})
 		}
+		wa.live.enter(s, st)
 	}
 	return instance, nil
 }
@@ -64,14 +64,18 @@ func watchesUser(instance consumers.Instance) bool {
 	return ok && w.WatchesUser()
 }
 
-// enter takes a connection in, if its visitor's session can be followed.
+// enter takes a connection in: into its visitor's session, if that can be followed.
 func (l *Live) enter(s *consumers.Scope, st *seat) {
-	if !followable(s, st.instance) {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if st.through || st.of != nil {
+		return
+	}
+	if st.ruled != nil {
+		st.ruled.user = s.User
+	}
+	if !followable(s, st.instance) {
+		l.others.add(st, s.User)
 		return
 	}
 	w, isNew := l.index.add(s.Session.Key(), s.User)
@@ -112,6 +116,7 @@ func (l *Live) subject(r *ruled) {
 
 // riseLocked takes a connection out of its session, if it is in one, and forgets the session if it was the last.
 func (l *Live) riseLocked(st *seat) {
+	l.others.remove(st)
 	if st.of == nil {
 		return
 	}
