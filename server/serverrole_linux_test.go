@@ -95,7 +95,8 @@ func serveInChild(a serveArgs, reg registry, log slog.Handler) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cfg := server.Config{MaxConnections: a.MaxConnections, Registerer: reg, Logger: slog.New(log)}
+	// A crowd answers no ping, and a slow machine takes its time until all are there.
+	cfg := server.Config{PingInterval: time.Hour, MaxConnections: a.MaxConnections, Registerer: reg, Logger: slog.New(log)}
 	srv := server.New(app, memlayer.New(memlayer.Config{}), cfg)
 	go func() {
 		if err := srv.Serve(context.Background(), l); err != nil {
