@@ -52,7 +52,7 @@ func serve(t *testing.T, app consumers.Application, cfg server.Config) *site {
 // serveOn is serve on a given listener.
 func serveOn(t *testing.T, l net.Listener, app consumers.Application, cfg server.Config) *site {
 	t.Helper()
-	leaks := goleak.IgnoreCurrent()
+	leaks, open := goleak.IgnoreCurrent(), descriptors()-1 // the listener is the server's to close
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &site{addr: l.Addr().String(), cancel: cancel, done: make(chan error, 1)}
 	srv := server.New(app, memlayer.New(memlayer.Config{}), cfg)
@@ -69,6 +69,7 @@ func serveOn(t *testing.T, l net.Listener, app consumers.Application, cfg server
 		}
 		http.DefaultClient.CloseIdleConnections()
 		goleak.VerifyNone(t, leaks)
+		wantDescriptors(t, open)
 	})
 	return s
 }
