@@ -72,7 +72,7 @@ func lost(r *bench.Report) int64 {
 // number writes a number with about three digits that count.
 func number(x float64) string {
 	switch {
-	case x >= 1000:
+	case x >= 999.5:
 		n := int64(x/10+0.5) * 10
 		text := fmt.Sprint(n)
 		for i := len(text) - 3; i > 0; i -= 3 {

@@ -58,6 +58,7 @@ func TestRowsAreMediansOfTheRounds(t *testing.T) {
 		met           bool
 	}{
 		{"a rate is to be high", "handshakes", 1e5 / 1.1, 1 / 1.1, true},
+		{"memory is to be low whatever the yardstick's is", "memory of an idle connection, logged in, in two groups", 1.1, 1.1, true},
 		{"CPU is to be low", "echo, 1,000 clients, CPU", 5.5, 1.1, true},
 		{"a delivery is a part of a send", "a group of 1,000, one send at a time", 1e8 / 1.1, 1 / 1.1, false},
 		{"CPU is of a million deliveries", "a group of 1,000, one send at a time, CPU", 0.0055, 1.1, true},
@@ -93,6 +94,7 @@ func TestAVerdict(t *testing.T) {
 		{"without an aim", row{}, ""},
 		{"met", row{Aim: ">=", Of: 0.8, Met: true}, "≥ 0.8: met"},
 		{"missed", row{Aim: "<=", Of: 1.25}, "≤ 1.25: missed"},
+		{"of the server alone", row{Aim: absolute, Of: 1.5, Unit: "KB", Met: true}, "≤ 1.5 KB: met"},
 		{"a whole number", row{Aim: "<=", Of: 2}, "≤ 2: missed"},
 	}
 	for _, tt := range tests {
