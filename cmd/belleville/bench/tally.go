@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -118,14 +119,10 @@ func (t *tally) line(perSecond int64) {
 func (t *tally) report(shown string, wanted int) *Report {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	errors := make(map[string]int64, len(t.errors))
-	for kind, n := range t.errors {
-		errors[kind] = n
-	}
 	return &Report{
 		Mode: t.mode, URL: shown, Started: t.began.UTC().Round(time.Millisecond),
 		Clients:    Clients{Wanted: wanted, Connected: t.opened.Load(), Lost: t.lost.Load()},
 		Handshakes: Handshakes{Count: t.opened.Load(), Latency: t.handshakes.latency()},
-		Errors:     errors,
+		Errors:     maps.Clone(t.errors),
 	}
 }
