@@ -2,6 +2,7 @@ package live
 
 import (
 	"crypto/sha256"
+	"math"
 	"time"
 
 	"github.com/belleville/belleville/consumers"
@@ -31,6 +32,10 @@ type watched struct {
 	asking bool // the store is being asked
 	again  bool // it changed while the store was being asked
 }
+
+// farthest is the last second that a number of nanoseconds since 1970 can hold: in the year 2262. A session that ends
+// later does not end.
+const farthest = math.MaxInt64 / int64(time.Second)
 
 // instant is a time in Unix nanoseconds, 0 for unknown.
 type instant int64

@@ -56,7 +56,7 @@ func (l *Live) sentenceLocked(w *watched, now sessionstore.Standing, at time.Tim
 		l.index.assign(w, now.User)
 	}
 	w.expires = 0
-	if !now.Expires.IsZero() {
+	if !now.Expires.IsZero() && now.Expires.Unix() < farthest {
 		w.expires = now.Expires.UnixNano()
 	}
 	if w.again {

@@ -609,3 +609,20 @@ func TestMetricsAreWellFormed(t *testing.T) {
 		}
 	})
 }
+
+func TestASessionThatLastsForCenturiesIsAskedAboutOnceAnInterval(t *testing.T) {
+	inLab(t, live.Config{}, func(l *lab) {
+		end := time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+		l.book.set("k", sessionstore.Standing{User: user(1, "alice"), Reason: sessionstore.LoggedIn, Expires: end})
+		l.open("k", newGuest)
+		pass(4 * time.Second)
+		l.book.forget()
+		pass(10 * interval)
+		if n := l.book.asked()["k"]; n > 14 {
+			t.Errorf("asked %d times in 10 intervals, want about 10", n)
+		}
+		l.book.remove("k")
+		pass(2 * interval)
+		l.wantEnded("logout", 1)
+	})
+}

@@ -2,6 +2,7 @@ package token
 
 import (
 	"container/heap"
+	"math"
 	"sync"
 	"time"
 	"weak"
@@ -30,7 +31,18 @@ type expiries struct {
 type expiry struct {
 	at     int64 // in nanoseconds since 1970
 	socket weak.Pointer[consumers.Socket]
+	tries  int // to close it, that came too early
 }
+
+// A token may expire while the handshake that it opened is under way: the WebSocket cannot be closed then. So often,
+// and after such a time, it is tried again.
+const (
+	mostTries = 60
+	tryAgain  = time.Second
+)
+
+// farthest is the last second that a number of nanoseconds since 1970 can hold: in the year 2262.
+const farthest = math.MaxInt64 / int64(time.Second)
 
 // minSweep is how many expiries there are at least before they are swept.
 const minSweep = 1024
@@ -44,8 +56,15 @@ func (e *expiries) add(socket *consumers.Socket, at time.Time) {
 	if len(e.due) >= max(minSweep, 2*e.kept) {
 		e.sweepLocked()
 	}
-	heap.Push(&e.due, expiry{at.UnixNano(), weak.Make(socket)})
-	if e.due[0].at == at.UnixNano() {
+	if at.Unix() >= farthest {
+		return
+	}
+	e.pushLocked(expiry{at: at.UnixNano(), socket: weak.Make(socket)})
+}
+
+func (e *expiries) pushLocked(x expiry) {
+	heap.Push(&e.due, x)
+	if e.due[0].at == x.at {
 		e.armLocked()
 	}
 }
@@ -75,23 +94,38 @@ func (e *expiries) armLocked() {
 
 // fire closes what is due.
 func (e *expiries) fire() {
-	for _, socket := range e.take(time.Now().UnixNano()) {
+	for _, x := range e.take(time.Now().UnixNano()) {
+		socket := x.socket.Value()
+		if socket == nil {
+			continue
+		}
 		if socket.Close(consumers.CloseSessionEnded, tokenExpired) == nil {
 			e.closed.Inc()
+			continue
 		}
+		e.again(x)
 	}
 }
 
-// take returns the WebSockets that are due, and sets the timer for the next.
-func (e *expiries) take(now int64) []*consumers.Socket {
+// again will close a WebSocket that could not be closed: it has not begun, or is closed by somebody else.
+func (e *expiries) again(x expiry) {
+	if x.tries++; x.tries > mostTries {
+		return
+	}
+	x.at = time.Now().Add(tryAgain).UnixNano()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var out []*consumers.Socket
+	e.pushLocked(x)
+}
+
+// take returns what is due, and sets the timer for the next.
+func (e *expiries) take(now int64) []expiry {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var out []expiry
 	for len(e.due) > 0 && e.due[0].at <= now {
 		x, _ := heap.Pop(&e.due).(expiry)
-		if socket := x.socket.Value(); socket != nil {
-			out = append(out, socket)
-		}
+		out = append(out, x)
 	}
 	if len(e.due) > 0 {
 		e.armLocked()
