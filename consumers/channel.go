@@ -16,6 +16,7 @@ import (
 type channel struct {
 	// Set at birth, never changed.
 	receiver channellayer.Receiver
+	watch    Watch // nil where nobody does
 
 	scope atomic.Pointer[Scope] // nil while nobody needs more of it than stands below
 
@@ -37,7 +38,7 @@ func (ch *channel) Scope() *Scope {
 	if s := ch.scope.Load(); s != nil {
 		return s
 	}
-	s := ch.visitor.complete(ch.outline)
+	s := ch.visitor.complete(ch.outline, ch.watch)
 	ch.own(s)
 	return s
 }
@@ -57,7 +58,7 @@ func (ch *channel) rest(o *outlines) {
 	}
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	outline, own := o.share(s)
+	outline, own := o.share(s, ch.watch)
 	if outline == nil {
 		return
 	}

@@ -7,10 +7,10 @@ import (
 
 // A Conn is a consumer's hold on its client. Its methods may be called concurrently, also from goroutines
 // that the consumer started; what is sent from one goroutine arrives in order.
-type Conn struct {
-	channel
-	socket *Socket
-}
+type Conn struct{ channel }
+
+// socket returns the Socket whose client it is, which is the channel's receiver.
+func (c *Conn) socket() *Socket { return (*Socket)(c.receiver.(*inlet)) }
 
 // Acceptance says how a handshake is accepted.
 type Acceptance struct {
@@ -29,22 +29,22 @@ func (c *Conn) AcceptWith(a Acceptance) error {
 	if a.Subprotocol == "" {
 		a.Subprotocol = c.Scope().Subprotocol
 	}
-	return c.socket.answer(Response{
+	return c.socket().answer(Response{
 		Status: http.StatusSwitchingProtocols, Header: a.Header, Subprotocol: a.Subprotocol,
 	})
 }
 
 // AcceptLater keeps the handshake waiting after Connect has returned, until a handler of an event accepts
 // or refuses it, or the server's handshake timeout does.
-func (c *Conn) AcceptLater() { c.socket.acceptLater() }
+func (c *Conn) AcceptLater() { c.socket().acceptLater() }
 
 // Deny refuses the handshake with an HTTP answer.
-func (c *Conn) Deny(d *Denial) error { return c.socket.deny(d) }
+func (c *Conn) Deny(d *Denial) error { return c.socket().deny(d) }
 
 // Send sends a message. It queues and returns; a client that lets its queue fill up is closed by the
 // server. What is no UTF-8 in a text is sent as U+FFFD, since a browser would close the connection. The error
 // is [ErrClosed] where the connection is not yet accepted, or closed.
-func (c *Conn) Send(m Message) error { return c.socket.send(m) }
+func (c *Conn) Send(m Message) error { return c.socket().send(m) }
 
 // SendText sends a text message. Python: self.send(text_data=...).
 func (c *Conn) SendText(text string) error { return c.Send(TextMessage(text)) }
@@ -64,9 +64,9 @@ func (c *Conn) SendJSON(v any) error {
 // Close closes the connection; before it is accepted that refuses the handshake with 403. What the client or
 // the layer say from now on is not looked at, and Disconnect follows. A code that no frame may carry is sent as
 // 1011; a reason longer than 123 bytes is cut. Python: self.close.
-func (c *Conn) Close(code CloseCode, reason string) error { return c.socket.close(code, reason) }
+func (c *Conn) Close(code CloseCode, reason string) error { return c.socket().close(code, reason) }
 
 // Go runs f on a goroutine of its own, with a context that is done as soon as the connection is gone. Disconnect
 // waits for f to return, but for no longer than ten seconds. An error or a panic of f ends the connection, as
 // one of the consumer's methods does. Once Disconnect was called, Go does nothing.
-func (c *Conn) Go(f func(ctx context.Context) error) { c.socket.spawn(f) }
+func (c *Conn) Go(f func(ctx context.Context) error) { c.socket().spawn(f) }

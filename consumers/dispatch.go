@@ -218,8 +218,8 @@ func (s *Socket) disconnect(code CloseCode) {
 
 // ended tells whom it concerns that the consumer is through.
 func (s *Socket) ended() {
-	if s.watch != nil {
-		s.watch.Ended()
+	if s.conn.watch != nil {
+		s.conn.watch.Ended()
 	}
 	s.transport.Ended()
 }

@@ -24,20 +24,26 @@ func newOutlines() *outlines { return &outlines{seed: maphash.MakeSeed()} }
 // maxShared is the size in bytes of the longest path that is shared.
 const maxShared = 256
 
-// share returns a Scope without a visitor that stands for s, and all that s has of its own; nil where there is none.
-func (o *outlines) share(s *Scope) (outline *Scope, own visitor) {
+// share returns a Scope without a visitor that stands for s, and all that s has of its own but the Watch w, which its
+// connection knows anyway; nil where there is none.
+func (o *outlines) share(s *Scope, w Watch) (outline *Scope, own visitor) {
 	client, fits := packAddr(s.Client)
 	if !fits || s.Query != "" || len(s.Path)+len(s.RawPath)+len(s.PathRemaining) > maxShared || len(s.Subprotocols) > 0 {
 		return nil, own
 	}
 	own = visitor{session: s.Session, user: s.User, values: s.values, client: client}
+	var seat any
+	if v := s.values; v != nil && w != nil && equal(v.value, w) {
+		seat, own.values = v.key, v.before
+	}
 	slot := &o.slots[maphash.String(o.seed, s.Path)%uint64(len(o.slots))]
-	if outline = slot.Load(); outline != nil && sameOutline(outline, s) {
-		own.values = outline.values.shared(s.values)
+	if outline = slot.Load(); outline != nil && sameOutline(outline, s) && equal(outline.seat, seat) {
+		own.values = outline.values.shared(own.values)
 		return outline, own
 	}
 	outline = s.Clone() // without an owner
 	outline.Client, outline.Session, outline.User, outline.Header, outline.Cookies = netip.AddrPort{}, nil, nil, nil, nil
+	outline.seat, outline.values = seat, own.values
 	for outline.values != nil && outline.values.before != nil {
 		outline.values = outline.values.before
 	}
@@ -91,9 +97,13 @@ type visitor struct {
 }
 
 // complete returns a Scope that has all again.
-func (v *visitor) complete(outline *Scope) *Scope {
+func (v *visitor) complete(outline *Scope, w Watch) *Scope {
 	s := outline.Clone()
+	s.seat = nil
 	s.Session, s.User, s.values, s.Client = v.session, v.user, v.values, v.client.unpack()
+	if outline.seat != nil {
+		s.Set(outline.seat, w)
+	}
 	return s
 }
 

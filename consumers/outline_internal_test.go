@@ -23,6 +23,11 @@ func full() *Scope {
 	return s
 }
 
+// watchStub is a Watch.
+type watchStub struct{ _ int }
+
+func (*watchStub) Ended() {}
+
 func TestASettledScopeHasAllAgain(t *testing.T) {
 	for _, client := range []string{"192.0.2.7:1234", "[2001:db8::1]:1", "[::ffff:192.0.2.7]:5", ""} {
 		t.Run("of "+client, func(t *testing.T) {
@@ -31,12 +36,13 @@ func TestASettledScopeHasAllAgain(t *testing.T) {
 			if client != "" {
 				s.Client = netip.MustParseAddrPort(client)
 			}
-			s.Set("seat", 2)
 			s.Set("more", 3)
+			w := new(watchStub)
+			s.Set("seat", w)
 			want := s.Clone()
 			for range 2 { // the first one that it is, and one that is like another
-				outline, own := o.share(s)
-				if got := own.complete(outline); !reflect.DeepEqual(got, want) {
+				outline, own := o.share(s, w)
+				if got := own.complete(outline, w); !reflect.DeepEqual(got, want) {
 					t.Errorf("got %+v, want %+v", got, want)
 				}
 				s = full()
@@ -53,8 +59,8 @@ func TestVisitorsShareAnOutline(t *testing.T) {
 	b.Session, b.User, b.Client = new(djangocompat.Session), new(djangocompat.User), netip.MustParseAddrPort("192.0.2.8:1")
 	b.values = nil
 	b.Set("recogniser", 1)
-	first, _ := o.share(a)
-	second, own := o.share(b)
+	first, _ := o.share(a, nil)
+	second, own := o.share(b, nil)
 	if first != second {
 		t.Error("two visitors of a page share no outline")
 	}
@@ -127,7 +133,7 @@ func TestWhatDiffersIsNotShared(t *testing.T) {
 		"Draining":      func(s *Scope) { s.Draining = nil },
 		"wire":          func(s *Scope) { s.wire = new(Wire) },
 	}
-	of := []string{"Header", "Client", "Cookies", "Session", "User", "values", "owner"} // the visitor alone
+	of := []string{"Header", "Client", "Cookies", "Session", "User", "values", "owner", "seat"} // the visitor alone
 	for f := range reflect.TypeFor[Scope]().Fields() {
 		if slices.Contains(of, f.Name) {
 			continue
@@ -137,8 +143,8 @@ func TestWhatDiffersIsNotShared(t *testing.T) {
 			b := a.Clone()
 			changes[f.Name](b)
 			o := newOutlines()
-			first, _ := o.share(a)
-			if second, _ := o.share(b); first == nil || first == second {
+			first, _ := o.share(a, nil)
+			if second, _ := o.share(b, nil); first == nil || first == second {
 				t.Error("Scopes that differ share an outline")
 			}
 		})

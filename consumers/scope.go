@@ -75,6 +75,7 @@ type Scope struct {
 	wire   *Wire
 	values *value   // the last one that was Set
 	owner  *channel // whose Scope it is; nil for a copy, and before there is one
+	seat   any      // of an outline: the key under which each connection has the Watch of its own
 }
 
 // value is one thing that a middleware left in a Scope. It never changes, so that copies of the Scope share it.

@@ -35,7 +35,7 @@ func New[C Consumer](newConsumer func() C, events ...*EventHandler) Application 
 func (a *webSocketApp) Open(_ context.Context, s *Scope) (Instance, error) {
 	s.complete()
 	sock := &Socket{app: a, consumer: a.make()}
-	sock.conn.socket, sock.conn.receiver = sock, (*inlet)(sock)
+	sock.conn.receiver = (*inlet)(sock)
 	sock.conn.own(s)
 	return sock, nil
 }
@@ -50,7 +50,6 @@ type Socket struct {
 	app      *webSocketApp
 	consumer Consumer
 	conn     Conn
-	watch    Watch // nil where nobody does
 
 	// Set by Start, before anyone else sees it.
 	transport Transport

@@ -82,7 +82,7 @@ type news struct {
 }
 
 // Watch implements Watched.
-func (s *Socket) Watch(w Watch) { s.watch = w }
+func (s *Socket) Watch(w Watch) { s.conn.watch = w }
 
 // WatchesUser reports whether the consumer is a [UserWatcher], to which the login of a visitor who was nobody matters
 // too.
