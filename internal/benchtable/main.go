@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -32,7 +33,7 @@ func main() {
 	flag.StringVar(&o.markdown, "markdown", "docs/performance.md", "the file whose table is rewritten; empty: none")
 	flag.StringVar(&o.json, "json", "bench-server.json", "where the figures go; empty: nowhere")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-server:", err)
