@@ -21,18 +21,21 @@ const quiet = 0.15
 func (f *figures) markdown() string {
 	var b strings.Builder
 	m := f.Machine
-	fmt.Fprintf(&b, "%s: %d × %s, %s, %s. Medians of %d rounds; before each of them other programs took up to %.0f %% of the machine.\n",
+	fmt.Fprintf(&b, "%s: %d × %s, %s, %s. Medians of %d round(s); before each of them other programs took up to %.0f %% of the machine.\n",
 		m.Date, m.Processors, m.Processor, m.Kernel, m.Go, f.Rounds, 100*m.Busy)
 	if m.Busy > quiet || f.Rounds < 3 {
 		b.WriteString("**These figures are preliminary**: the machine was busy, or there were fewer than three rounds.\n")
 	}
 	b.WriteString("\n| | | server | yardstick | ratio | aim |\n|---|---|--:|--:|--:|---|\n")
 	for _, r := range f.Rows {
-		server, yardstick := number(r.Server)+" "+r.Unit, number(r.Yardstick)+" "+r.Unit
+		server, yardstick, ratio := number(r.Server)+" "+r.Unit, number(r.Yardstick)+" "+r.Unit, ""
+		if r.Ratio > 0 {
+			ratio = number(r.Ratio)
+		}
 		if r.Network == "both" {
 			server, yardstick = "", ""
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", r.What, r.Network, server, yardstick, number(r.Ratio), r.verdict())
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", r.What, r.Network, server, yardstick, ratio, r.verdict())
 	}
 	b.WriteString("\nThe program itself, `belleville serve`, as `belleville bench` on the same machine sees it:\n\n")
 	b.WriteString("| | | per second | p50 ms | p99 ms | max ms | lost |\n|---|---|--:|--:|--:|--:|--:|\n")

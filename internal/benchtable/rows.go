@@ -12,7 +12,7 @@ type row struct {
 	Unit      string  `json:"unit"`
 	Server    float64 `json:"server"`
 	Yardstick float64 `json:"yardstick"`
-	Ratio     float64 `json:"ratio"` // the median of each round's
+	Ratio     float64 `json:"ratio"` // the median of each round's; 0: there is none, for the yardstick took nothing
 	// Aim is what the ratio is to be: at least that with ">=", at most with "<="; "server <=" is of the server's
 	// figure. Empty: nothing.
 	Aim string  `json:"aim,omitempty"`
@@ -118,7 +118,7 @@ func rows(rounds []results) ([]row, error) {
 			if s == nil || y == nil {
 				return nil, fmt.Errorf("there are no figures of %s or of %s", f.server, f.yardstick)
 			}
-			a, b := f.value(s), f.value(y)
+			a, b := f.value(s), max(0, f.value(y)) // a slope of memory can be below what can be measured
 			ours, theirs = append(ours, a), append(theirs, b)
 			if b > 0 {
 				ratios = append(ratios, a/b)

@@ -111,6 +111,7 @@ func TestMarkdown(t *testing.T) {
 		Machine: machine{"2026-01-02", 2, "AMD EPYC", "Linux 6.18", "go1.26", 0.5}, Rounds: 3,
 		Rows: []row{
 			{"handshakes", "TCP", "/s", 12_345, 15_000, 0.823, ">=", 0.8, true},
+			{"memory", "TCP", "KB", 1.25, 0, 0, absolute, 1.5, true},
 			{"groups of 1,000: unix socket ÷ TCP", "both", "", 1, 2, 2.5, ">=", 2.2, true},
 		},
 		Program: []whole{{"echo", "unix", bench.Report{
@@ -119,9 +120,10 @@ func TestMarkdown(t *testing.T) {
 	}
 	got := f.markdown()
 	for _, want := range []string{
-		"2026-01-02: 2 × AMD EPYC, Linux 6.18, go1.26. Medians of 3 rounds; before each of them other programs took up to 50 % of the machine.\n",
+		"2026-01-02: 2 × AMD EPYC, Linux 6.18, go1.26. Medians of 3 round(s); before each of them other programs took up to 50 % of the machine.\n",
 		"**These figures are preliminary**",
 		"| handshakes | TCP | 12,350 /s | 15,000 /s | 0.82 | ≥ 0.8: met |\n",
+		"| memory | TCP | 1.25 KB | 0.00 KB |  | ≤ 1.5 KB: met |\n",
 		"| groups of 1,000: unix socket ÷ TCP | both |  |  | 2.50 | ≥ 2.2: met |\n",
 		"| echo | unix | 150 | 0.50 | 12.3 | 1,230 | 1 |\n",
 	} {
