@@ -171,7 +171,7 @@ func TestAuthenticateOfWhoMayOnlyRead(t *testing.T) {
 	b.exec(t, "DROP ROLE IF EXISTS passwords_reader")
 	b.exec(t, "CREATE ROLE passwords_reader LOGIN PASSWORD 'role'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO passwords_reader")
 	t.Cleanup(func() {
-		if err := run(context.Background(), b.url.Reveal(), "DROP OWNED BY passwords_reader; DROP ROLE passwords_reader"); err != nil {
+		if err := run(context.Background(), b.owner, "DROP OWNED BY passwords_reader; DROP ROLE passwords_reader"); err != nil {
 			t.Error(err)
 		}
 	})

@@ -18,6 +18,7 @@ import (
 // bed is a database with Django's tables, empty, and a way to it beside the Store, as Django has one.
 type bed struct {
 	url   djangocompat.Secret
+	owner string                                      // the URL for who owns the tables, where that is another
 	exec  func(t testing.TB, sql string, args ...any) // with $1, $2 …
 	value func(t testing.TB, sql string) any          // the one value of a query, or nil
 }

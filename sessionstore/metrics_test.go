@@ -104,7 +104,7 @@ func TestPrivileges(t *testing.T) {
 		b.exec(t, "DROP ROLE IF EXISTS "+name)
 		b.exec(t, "CREATE ROLE "+name+" LOGIN PASSWORD 'role'; "+grants)
 		t.Cleanup(func() {
-			if err := run(context.Background(), b.url.Reveal(), "DROP OWNED BY "+name+"; DROP ROLE "+name); err != nil {
+			if err := run(context.Background(), b.owner, "DROP OWNED BY "+name+"; DROP ROLE "+name); err != nil {
 				t.Error(err)
 			}
 		})

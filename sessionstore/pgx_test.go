@@ -3,6 +3,7 @@ package sessionstore_test
 import (
 	"context"
 	"errors"
+	"net/url"
 	"os"
 	"sync"
 	"testing"
@@ -53,13 +54,21 @@ func (s *side) close() error {
 	return s.conn.Close(context.Background())
 }
 
-// postgresOf is the bed of a database that has Django's tables.
+// postgresOf is the bed of a database that has Django's tables. The Store has the role of docs/operations.md; what
+// stands for other programs owns the tables.
 func postgresOf(t testing.TB, db *pgtest.Database) *bed {
 	t.Helper()
+	restricted := pgtest.Restricted(t, db)
+	u, err := url.Parse(restricted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Tables that a test makes itself are such as belleville.toml names.
+	db.Exec(t, "ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "+u.User.Username())
 	s := &side{url: db.URL()}
 	t.Cleanup(func() { _ = s.close() }) // the server may be gone
 	return &bed{
-		url: djangocompat.NewSecret(db.URL()),
+		url: djangocompat.NewSecret(restricted), owner: db.URL(),
 		exec: func(t testing.TB, sql string, args ...any) {
 			t.Helper()
 			err := s.use(t.Context(), func(conn *pgx.Conn) error {

@@ -3,6 +3,7 @@ package sessionstore
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
@@ -38,8 +39,10 @@ type postgres struct {
 	schema  string
 	timeout string // statement_timeout
 	chosen  bool   // the Config names the mode
+	logger  *slog.Logger
 
-	mode atomic.Int32 // the pgx.QueryExecMode of what is sent next
+	warned atomic.Bool  // that the role is a superuser
+	mode   atomic.Int32 // the pgx.QueryExecMode of what is sent next
 }
 
 // openPostgres opens nothing yet: connections come when they are needed.
@@ -57,6 +60,7 @@ func openPostgres(u databaseURL, cfg Config) (*postgres, error) {
 		schema:  cfg.Schema,
 		timeout: strconv.FormatInt(cfg.QueryTimeout.Milliseconds(), 10),
 		chosen:  cfg.QueryExecMode != ExecAuto,
+		logger:  cfg.Logger,
 	}
 	p.mode.Store(int32(execModes[cfg.QueryExecMode]))
 	pc.MaxConns = int32(min(cfg.PoolSize, 1<<15))
@@ -76,8 +80,13 @@ func openPostgres(u databaseURL, cfg Config) (*postgres, error) {
 // of others.
 func (p *postgres) greet(ctx context.Context, conn *pgx.Conn) error {
 	var pid int32
-	if err := conn.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeExec).Scan(&pid); err != nil {
+	var super bool
+	const sql = "SELECT pg_backend_pid(), current_setting('is_superuser') = 'on'"
+	if err := conn.QueryRow(ctx, sql, pgx.QueryExecModeExec).Scan(&pid, &super); err != nil {
 		return err
+	}
+	if super && !p.warned.Swap(true) {
+		p.logger.Warn("the database role is a superuser; docs/operations.md makes one that may do what is needed, and no more")
 	}
 	if uint32(pid) != conn.PgConn().PID() {
 		p.avoidPrepared()

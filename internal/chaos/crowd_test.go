@@ -27,6 +27,8 @@ type socket struct {
 	code   int        // of the close frame, 0 before
 	closed time.Time  // when that came
 	late   int        // messages behind it
+	gone   time.Time  // when the connection ended
+	why    error      // how
 	newest int64      // when the youngest message was sent, in Unix milliseconds
 }
 
@@ -88,10 +90,13 @@ func (s *socket) read(in *bufio.Reader) {
 	defer s.conn.Close()
 	for {
 		opcode, payload, err := readFrame(in)
+		now := time.Now()
 		if err != nil {
+			s.mu.Lock()
+			s.gone, s.why = now, err
+			s.mu.Unlock()
 			return
 		}
-		now := time.Now()
 		s.mu.Lock()
 		switch {
 		case opcode == 0x8 && len(payload) >= 2 && s.code == 0:

@@ -97,7 +97,9 @@ func (c *crowd) judge(cause string, h hearing) {
 		}
 		code, at, late, newest := s.end()
 		if code != 4401 {
-			otherwise[code]++
+			if otherwise[code]++; otherwise[code] <= 5 {
+				c.t.Logf("closed otherwise: %v, %v after its session ended", s.why, s.gone.Sub(s.login.ended))
+			}
 			continue
 		}
 		lags = append(lags, at.Sub(s.login.ended))
