@@ -34,25 +34,31 @@ type SpentTickets interface {
 // once. They are for the query string and the subprotocol, where a longer-lived token should not be.
 type Tickets struct {
 	signed *Signed
+	notes  *djangocompat.Signer // makes what a ticket is remembered by
 	spent  SpentTickets
 }
 
+// notesSalt is the salt of the digests of tickets.
+const notesSalt = "belleville.ticket.spent"
+
+func ticketDefaults(c SignedConfig) SignedConfig { return c.withDefaults("belleville.ticket", 30*time.Second) }
+
 // NewTickets makes Tickets; keys are SECRET_KEY and its fallbacks.
 func NewTickets(users Users, keys djangocompat.Keys, cfg TicketConfig) (*Tickets, error) {
-	c := cfg.SignedConfig.withDefaults("belleville.ticket", 30*time.Second)
+	c := ticketDefaults(cfg.SignedConfig)
 	signed, err := newSigned(users, keys, c)
+	if err != nil {
+		return nil, err
+	}
+	notes, err := djangocompat.NewSigner(keys, djangocompat.SignerConfig{Salt: notesSalt})
 	if err != nil {
 		return nil, err
 	}
 	spent := cfg.Spent
 	if spent == nil {
-		bound := cfg.MaxSpent
-		if bound == 0 {
-			bound = 100_000
-		}
-		spent = &spentHere{now: c.Now, life: c.MaxAge + foreseen, bound: bound}
+		spent = newSpentHere(c, cfg.MaxSpent)
 	}
-	return &Tickets{signed, spent}, nil
+	return &Tickets{signed, notes, spent}, nil
 }
 
 // Kind implements Verifier.
@@ -66,7 +72,7 @@ func (t *Tickets) Verify(ctx context.Context, token, backend string) (*Identity,
 	if err != nil {
 		return nil, err
 	}
-	digest := digestOf(token)
+	digest := t.digestOf(token)
 	first, err := t.spent.Spend(ctx, digest, o.expires)
 	switch {
 	case err != nil:
@@ -85,9 +91,11 @@ func (t *Tickets) Verify(ctx context.Context, token, backend string) (*Identity,
 	return id, nil
 }
 
-// digestOf returns what a ticket is remembered by. Its text is all signed, so there is one text for it.
-func digestOf(ticket string) sessionstore.TicketDigest {
-	sum := sha256.Sum256([]byte("belleville ticket " + ticket))
+// digestOf returns what a ticket is remembered by. Its text is all signed, so there is one text for it. It takes the
+// site's key, too: what remembers it in the database is a session there, which whoever could compute its key might
+// come with, and log out of, so that the ticket would be good again.
+func (t *Tickets) digestOf(ticket string) sessionstore.TicketDigest {
+	sum := sha256.Sum256([]byte(t.notes.Sign(ticket)))
 	return sessionstore.TicketDigest(sum[:20])
 }
 
@@ -102,6 +110,20 @@ type spentHere struct {
 	mu           sync.Mutex // guards the fields below
 	young, older map[sessionstore.TicketDigest]struct{}
 	since        time.Time // when young began
+}
+
+// newSpentHere makes a memory of the tickets of a SignedConfig, with its defaults; the bound may be 0.
+func newSpentHere(c SignedConfig, bound int) *spentHere {
+	if bound == 0 {
+		bound = 100_000
+	}
+	return &spentHere{now: c.Now, life: c.MaxAge + foreseen, bound: bound}
+}
+
+// NewSpentInProcess remembers tickets in this process, as a TicketConfig without Spent does; cfg is that of the
+// tickets. It is for what outlives a Tickets: a configuration that is read again.
+func NewSpentInProcess(cfg SignedConfig) SpentTickets {
+	return newSpentHere(ticketDefaults(cfg), 0)
 }
 
 // Spend implements SpentTickets.
