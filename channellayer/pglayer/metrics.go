@@ -71,6 +71,12 @@ func newMetrics(reg prometheus.Registerer, l *Layer) *metrics {
 		queueUsage:       gauge("notification_queue_usage_ratio", "How full the queue of notifications of the database is; it grows while a listener, anybody's, stays in a transaction."),
 		newestRow:        gauge("newest_message_id", "The largest id of a message that was seen; the column ends at 2147483647."),
 	}
+	registerLocal(auto, l)
+	return m
+}
+
+// registerLocal registers what is read from the layer itself.
+func registerLocal(auto promauto.Factory, l *Layer) {
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "pglayer_channels", Help: "Channels of this process that are open."},
 		func() float64 { return float64(l.local.Channels()) })
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "pglayer_groups", Help: "Groups that an open channel is in."},
@@ -85,7 +91,6 @@ func newMetrics(reg prometheus.Registerer, l *Layer) *metrics {
 			_, most := l.arrivals.depth()
 			return float64(most)
 		})
-	return m
 }
 
 // outcome counts what became of an event for one channel.

@@ -78,7 +78,7 @@ var homes = map[string][]string{
 	"github.com/BurntSushi/toml":            {"config"},
 	"github.com/alecthomas/kong":            {"cmd/belleville"},
 	"golang.org/x/crypto":                   {"djangocompat"},
-	"golang.org/x/sync":                     {"sessionstore", "cmd/belleville", "cmd/belleville/demo"},
+	"golang.org/x/sync":                     {"sessionstore", "authmw/live", "cmd/belleville", "cmd/belleville/demo"},
 	"github.com/coder/websocket":            {},
 	"github.com/chromedp":                   {},
 	"go.uber.org/goleak":                    {},
