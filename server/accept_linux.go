@@ -62,7 +62,7 @@ func (l *loop) admit(fd int, peer netip.AddrPort) {
 		return
 	}
 	c := l.server.newConn(l, t)
-	c.peer = peer
+	c.from(peer)
 	if l.server.announces(peer.Addr()) {
 		c.phase = prefacing // nobody else knows it yet
 	}

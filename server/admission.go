@@ -19,19 +19,20 @@ type admission struct {
 	held       int
 
 	byUserLimited bool // users are told apart
-	byAddress     map[netip.Prefix]int
+	byAddress     map[networkKey]int
 	byUser        map[djangocompat.PK]*userPlace
 }
 
 // userPlace is what a user's connections have in common. It lives as long as one of them does.
 type userPlace struct {
+	pk          djangocompat.PK
 	connections int
 	budget      userBudget
 }
 
 // newAdmission returns the admission that cfg asks for.
 func newAdmission(cfg *Config) *admission {
-	a := &admission{byAddress: make(map[netip.Prefix]int), byUser: make(map[djangocompat.PK]*userPlace)}
+	a := &admission{byAddress: make(map[networkKey]int), byUser: make(map[djangocompat.PK]*userPlace)}
 	a.limit(cfg)
 	return a
 }
@@ -54,12 +55,10 @@ func (a *admission) count() int {
 
 // A ticket is a connection's place in the counts.
 type ticket struct {
-	admission *admission
-	address   netip.Prefix       // invalid while it is not counted by address
-	user      *djangocompat.User // nil while it is not counted by user
-	place     *userPlace         // what it has in common with that user's other connections
+	admission *admission // nil where another ticket has the place
+	place     *userPlace // what it has in common with its user's other connections; nil while it is not counted by user
+	address   networkKey // zero while it is not counted by address
 	released  bool
-	once      sync.Once
 }
 
 // join counts the connection by its user, too. It reports whether that has too many.
@@ -75,13 +74,13 @@ func (t *ticket) join(u *djangocompat.User) (ok bool) {
 	case !a.byUserLimited, t.released:
 		return true // nobody asks, or it is gone by now
 	case place == nil:
-		place = new(userPlace)
+		place = &userPlace{pk: u.PK}
 		a.byUser[u.PK] = place
 	case a.perUser > 0 && place.connections >= a.perUser:
 		return false
 	}
 	place.connections++
-	t.user, t.place = u, place
+	t.place = place
 	return true
 }
 
@@ -116,40 +115,63 @@ func (t *ticket) locate(client netip.Addr) (ok bool) {
 	if !client.IsValid() {
 		return true
 	}
-	p := network(client)
+	key := keyOf(network(client))
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.perAddress <= 0 || t.address.IsValid() || t.released {
+	if a.perAddress <= 0 || t.address != (networkKey{}) || t.released {
 		return true
 	}
-	if a.byAddress[p] >= a.perAddress {
+	if a.byAddress[key] >= a.perAddress {
 		return false
 	}
-	a.byAddress[p]++
-	t.address = p
+	a.byAddress[key]++
+	t.address = key
 	return true
 }
 
 // release gives the place back. It may be called again.
 func (t *ticket) release() {
-	t.once.Do(func() {
-		a := t.admission
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.held--
-		t.released = true
-		if t.user != nil {
-			if t.place.connections--; t.place.connections == 0 {
-				delete(a.byUser, t.user.PK)
-			}
+	a := t.admission
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if t.released {
+		return
+	}
+	t.released = true
+	a.held--
+	if t.place != nil {
+		if t.place.connections--; t.place.connections == 0 {
+			delete(a.byUser, t.place.pk)
 		}
-		if !t.address.IsValid() {
-			return
-		}
-		if a.byAddress[t.address]--; a.byAddress[t.address] == 0 {
-			delete(a.byAddress, t.address)
-		}
-	})
+	}
+	if t.address == (networkKey{}) {
+		return
+	}
+	if a.byAddress[t.address]--; a.byAddress[t.address] == 0 {
+		delete(a.byAddress, t.address)
+	}
+}
+
+// networkKey is a network in little memory; the zero one is none.
+type networkKey struct {
+	ip   [8]byte
+	bits uint8
+}
+
+// keyOf returns the key of what network returned, which has no more than 64 bits.
+func keyOf(p netip.Prefix) networkKey {
+	k := networkKey{bits: uint8(p.Bits())}
+	if ip := p.Addr(); ip.Is4() {
+		v4 := ip.As4()
+		copy(k.ip[:], v4[:])
+	} else {
+		v6 := ip.As16()
+		copy(k.ip[:], v6[:])
+	}
+	return k
 }
 
 // network returns what counts as one address: an IPv4 address, or a /64 network of IPv6, which one

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net/netip"
 	"testing"
 	"time"
 )
@@ -11,7 +10,7 @@ func TestAgesAreScattered(t *testing.T) {
 	l := newLab(Config{MaxAge: time.Hour})
 	hour, tenths := ticks(time.Hour), make(map[int64]int)
 	for i := range 10_000 {
-		c := &conn{server: l.server, gen: uint32(i), peer: netip.AddrPortFrom(netip.Addr{}, uint16(i))}
+		c := &conn{server: l.server, gen: uint32(i), port: uint16(i)}
 		age := c.endOfAge(5000) - 5000
 		if age > hour || age < hour-hour/10 {
 			t.Fatalf("it is closed after %v", time.Duration(age)*time.Millisecond)

@@ -49,16 +49,17 @@ type conn struct {
 	// Set at birth, never changed.
 	server *Server
 	driver driver
-	peer   netip.AddrPort
 	ticket *ticket // its place in the counts of connections
 
 	// Owned by the loop, where there is one.
 	fd   int
 	slot uint32
 	gen  uint32
+	port uint16 // the peer's
 
 	// Owned by the owner's goroutine.
 	in       *incoming // nil while nothing is left over
+	writer   *writer   // nil while nothing is being written
 	heard    int64     // the tick at which the peer was last heard
 	due      int64     // the tick at which the timer looks again
 	step     int64     // where in the loop's wheel that stands
@@ -70,9 +71,8 @@ type conn struct {
 	starved  bool      // the peer has spent its budget of messages
 	tokens   uint32    // that budget, in thousandths
 	hungry   uint32    // for how many ticks the peer has been starved
-	writer   writer
-	readable bool // the descriptor may have more, which nobody wanted yet
-	stuck    bool // the descriptor takes no more for now; an event will say when
+	readable bool      // the descriptor may have more, which nobody wanted yet
+	stuck    bool      // the descriptor takes no more for now; an event will say when
 
 	// Shared with whoever sends.
 	deflation atomic.Uint32 // what is agreed on about compression, set with the answer to the handshake
@@ -86,10 +86,21 @@ type conn struct {
 	opened bool                // the handshake was answered with 101
 	code   consumers.CloseCode // why it was closed, by us or by the peer; 0 while it is not
 	socket *consumers.Socket
-	key    string // Sec-WebSocket-Key, until the handshake is answered
 	out    outbox
 	since  int64 // the tick at which the phase began
+
+	// Owned by the owner's goroutine, then by whoever answers the handshake; nil from then on.
+	opening *opening
 }
+
+// opening is what only the answer to the handshake needs.
+type opening struct {
+	peer netip.AddrPort
+	key  string // Sec-WebSocket-Key
+}
+
+// from notes where a connection comes from, before it is heard.
+func (c *conn) from(peer netip.AddrPort) { c.opening.peer, c.port = peer, peer.Port() }
 
 // request asks the owner for something.
 func (c *conn) request(w wants) {
@@ -137,7 +148,7 @@ func (c *conn) Answer(r consumers.Response) error {
 		d := c.offer.agreed(wire)
 		c.out.policy = wire.SlowClient
 		c.deflation.Store(uint32(d))
-		c.out.push(appendAccepted(make([]byte, 0, 160), c.key, d, r))
+		c.out.push(appendAccepted(make([]byte, 0, 160), c.opening.key, d, r))
 		c.setPhaseLocked(open)
 		c.opened = true
 		c.server.metrics.sockets.Inc()
@@ -146,7 +157,7 @@ func (c *conn) Answer(r consumers.Response) error {
 		c.setPhaseLocked(closing)
 		c.out.last = true
 	}
-	c.key = ""
+	c.opening = nil
 	c.mu.Unlock()
 	c.server.answered(r)
 	c.request(wantFlush | wantRead)
@@ -247,6 +258,7 @@ const maxPongs = 4 << 10
 func (c *conn) pong(payload []byte) {
 	c.mu.Lock()
 	if c.phase == open {
+		c.out.openIn(&c.server.traffic)
 		if c.out.stuck || len(c.out.pong)+len(payload) > maxPongs {
 			c.out.pong = c.out.pong[:0]
 		}
@@ -259,7 +271,7 @@ func (c *conn) pong(payload []byte) {
 // ping queues a ping, unless something else will reach the peer anyway.
 func (c *conn) ping() {
 	c.mu.Lock()
-	if c.phase == open && c.out.count == 0 {
+	if c.phase == open && c.out.waiting() == 0 {
 		c.out.push(pingFrame)
 	}
 	c.mu.Unlock()

@@ -36,7 +36,7 @@ func (s *Server) handshake(c *conn, h *head) {
 		c.refuseWith(consumers.Response{Status: status, Reason: consumers.ReasonMalformed})
 		return
 	}
-	scope, err := s.scope(h, c.peer)
+	scope, err := s.scope(h, c.opening.peer)
 	if err != nil {
 		c.refuseWith(consumers.Response{Status: http.StatusBadRequest, Reason: consumers.ReasonMalformed})
 		return
@@ -52,7 +52,7 @@ func (s *Server) handshake(c *conn, h *head) {
 	}
 	key, _ := h.single("sec-websocket-key") // it was checked
 	c.mu.Lock()
-	c.key, c.offer = strings.Clone(key), h.deflation()
+	c.opening.key, c.offer = strings.Clone(key), h.deflation()
 	c.setPhaseLocked(deciding)
 	c.mu.Unlock()
 	s.consumers.Go(func() { s.decide(c, scope) })

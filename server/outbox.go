@@ -1,21 +1,92 @@
 package server
 
-import "github.com/belleville/belleville/consumers"
+import (
+	"sync"
 
-// outbox is what waits for one peer: frames in their order, shared with other connections where they go to
-// many. The connection's lock guards it.
+	"github.com/belleville/belleville/consumers"
+)
+
+// outbox is what waits for one peer. The connection's lock guards it.
 type outbox struct {
-	frames [][]byte
-	pong   []byte // the answers to the peer's latest pings, which go before the frames
-	begun  bool   // the answer to the handshake, which nothing may precede, was taken
-	stuck  bool   // the peer took no more when it was last written to
-	last   bool   // nothing follows: once all is written, the stream ends
+	*queue      // nil while nothing waits
+	begun  bool // the answer to the handshake, which nothing may precede, was taken
+	stuck  bool // the peer took no more when it was last written to
+	last   bool // nothing follows: once all is written, the stream ends
 	policy consumers.SlowClient
+}
+
+// queue is frames in their order, shared with other connections where they go to many.
+type queue struct {
+	frames [][]byte
+	pong   []byte    // the answers to the peer's latest pings, which go before the frames
 	keys   *[]string // those of frames, where only the latest of each counts; nil while there is none
 
 	// What waits here and in the writer together.
 	count int
 	bytes int
+}
+
+// traffic is memory for what waits and is being written, which most connections need only for moments.
+type traffic struct {
+	queues  sync.Pool // of *queue, empty ones
+	writers sync.Pool // of *writer, empty ones
+}
+
+// keptFrames is how many frames an empty queue or writer has room for at most.
+const keptFrames = 64
+
+// queue returns an empty queue.
+func (t *traffic) queue() *queue {
+	if q, ok := t.queues.Get().(*queue); ok {
+		return q
+	}
+	return new(queue)
+}
+
+// writer returns an empty writer.
+func (t *traffic) writer() *writer {
+	if w, ok := t.writers.Get().(*writer); ok {
+		return w
+	}
+	return new(writer)
+}
+
+// putWriter takes a writer back that has written all.
+func (t *traffic) putWriter(w *writer) {
+	if cap(w.frames) > keptFrames {
+		return
+	}
+	*w = writer{frames: w.frames[:0]}
+	t.writers.Put(w)
+}
+
+// waiting returns how many frames wait, here and in the writer.
+func (o *outbox) waiting() int {
+	if o.queue == nil {
+		return 0
+	}
+	return o.count
+}
+
+// openIn gives the outbox a queue, of which it may need one soon.
+func (o *outbox) openIn(t *traffic) {
+	if o.queue == nil {
+		o.queue = t.queue()
+	}
+}
+
+// closeIn gives the queue up if nothing waits.
+func (o *outbox) closeIn(t *traffic) {
+	q := o.queue
+	if q == nil || q.count > 0 || len(q.pong) > 0 {
+		return
+	}
+	o.queue = nil
+	if cap(q.frames) > keptFrames {
+		return
+	}
+	*q = queue{frames: q.frames[:0]}
+	t.queues.Put(q)
 }
 
 // burst is how many times as much may wait for a peer that has not been written to yet. Its owner will come to
@@ -33,6 +104,9 @@ func (o *outbox) full(size int, limits *Config) bool {
 
 // push queues a frame.
 func (o *outbox) push(frame []byte) {
+	if o.queue == nil {
+		o.queue = new(queue)
+	}
 	o.frames = append(o.frames, frame)
 	if o.keys != nil {
 		*o.keys = append(*o.keys, "")
@@ -43,6 +117,9 @@ func (o *outbox) push(frame []byte) {
 
 // shed throws away what the writer has not taken.
 func (o *outbox) shed() {
+	if o.queue == nil {
+		return
+	}
 	for _, f := range o.frames {
 		o.bytes -= len(f)
 	}
@@ -52,6 +129,9 @@ func (o *outbox) shed() {
 
 // take moves what waits to the writer.
 func (o *outbox) take(w *writer) {
+	if o.queue == nil {
+		return
+	}
 	if !o.begun && len(o.frames) > 0 {
 		w.frames = append(w.frames, o.frames[0])
 		o.frames, o.begun = o.frames[1:], true
@@ -66,30 +146,29 @@ func (o *outbox) take(w *writer) {
 		o.takeSome(w)
 		return
 	}
-	if w.frames == nil {
-		w.frames = o.frames
-	} else {
-		w.frames = append(w.frames, o.frames...)
-	}
-	o.frames = nil
+	w.frames = append(w.frames, o.frames...)
+	clear(o.frames)
+	o.frames = o.frames[:0]
 }
 
 // writer is what a connection's owner is writing.
 type writer struct {
 	frames  [][]byte
-	written int   // of frames[0]
+	done    int   // how many of them are written
+	written int   // of the next one
 	moved   int64 // when the peer last took something
 }
 
 // gather returns the bytes to write next: as many frames as fit into scratch, so that they leave in one
 // write, or one large frame as it is.
 func (w *writer) gather(scratch []byte) []byte {
-	first := w.frames[0][w.written:]
-	if len(w.frames) == 1 || len(first) > len(scratch)/2 {
+	frames := w.frames[w.done:]
+	first := frames[0][w.written:]
+	if len(frames) == 1 || len(first) > len(scratch)/2 {
 		return first
 	}
 	dst := append(scratch[:0], first...)
-	for _, f := range w.frames[1:] {
+	for _, f := range frames[1:] {
 		if len(dst)+len(f) > len(scratch) {
 			break
 		}
@@ -101,50 +180,71 @@ func (w *writer) gather(scratch []byte) []byte {
 // advance forgets n bytes that were written, and returns how many frames are done with.
 func (w *writer) advance(n int) (done int) {
 	n += w.written
-	for done < len(w.frames) && n >= len(w.frames[done]) {
-		n -= len(w.frames[done])
-		w.frames[done] = nil
+	for w.done < len(w.frames) && n >= len(w.frames[w.done]) {
+		n -= len(w.frames[w.done])
+		w.frames[w.done] = nil
+		w.done++
 		done++
 	}
-	w.frames, w.written = w.frames[done:], n
-	if len(w.frames) == 0 {
-		w.frames = nil
+	w.written = n
+	if w.through() {
+		w.frames, w.done = w.frames[:0], 0
 	}
 	return done
 }
 
+// through reports whether all is written.
+func (w *writer) through() bool { return w.done == len(w.frames) }
+
 // flush writes what waits for the peer, on the owner's goroutine. It reports whether all is written; an
 // error is write's, and what was not written stays.
 func (c *conn) flush(scratch []byte, write func([]byte) (int, error)) (done bool, err error) {
+	if c.writer == nil && !c.takeFrames() {
+		return true, nil
+	}
 	for {
-		if len(c.writer.frames) == 0 && !c.takeFrames() {
-			return true, nil
-		}
 		n, err := write(c.writer.gather(scratch))
 		if n > 0 {
 			c.writer.moved = c.server.clock.now()
 		}
-		frames := c.writer.advance(n)
-		c.mu.Lock()
-		c.out.bytes -= n
-		c.out.count -= frames
-		c.out.stuck = err != nil
-		c.mu.Unlock()
-		if err != nil {
-			return false, err
+		if all := c.wrote(n, err); all || err != nil {
+			return all, err
 		}
 	}
 }
 
-// takeFrames moves what was queued to the writer, and reports whether there was anything.
+// takeFrames moves what was queued to a writer, and reports whether there was anything.
 func (c *conn) takeFrames() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.out.take(&c.writer)
-	if len(c.writer.frames) == 0 {
-		c.writer.frames = nil
+	if c.out.queue == nil {
+		return false
+	}
+	c.writer = c.server.traffic.writer()
+	return c.takeMoreLocked()
+}
+
+// takeMoreLocked moves what was queued to the writer, and reports whether there was anything. Where there was nothing,
+// there is no writer any more.
+func (c *conn) takeMoreLocked() bool {
+	c.out.take(c.writer)
+	if c.writer.through() {
+		c.server.traffic.putWriter(c.writer)
+		c.writer = nil
+		c.out.closeIn(&c.server.traffic)
 		return false
 	}
 	c.writer.moved = c.server.clock.now()
 	return true
+}
+
+// wrote notes what the peer has taken, and reports whether that is all.
+func (c *conn) wrote(n int, err error) (all bool) {
+	frames := c.writer.advance(n)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.out.bytes -= n
+	c.out.count -= frames
+	c.out.stuck = err != nil
+	return err == nil && c.writer.through() && !c.takeMoreLocked()
 }

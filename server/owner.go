@@ -6,7 +6,9 @@ import "github.com/belleville/belleville/consumers"
 func (s *Server) newConn(d driver, t *ticket) *conn {
 	now := s.clock.now()
 	s.metrics.connections.Inc()
-	return &conn{server: s, driver: d, ticket: t, heard: now, since: now, fd: -1, tokens: s.budget().full()}
+	return &conn{
+		server: s, driver: d, ticket: t, opening: new(opening), heard: now, since: now, fd: -1, tokens: s.budget().full(),
+	}
 }
 
 // mayRead reports whether somebody takes what the peer sends next. Until then it stays in the kernel, whose
@@ -43,7 +45,7 @@ func (c *conn) resume() (more bool) {
 func (c *conn) flushed() (end bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase != closing || !c.out.last || c.out.count > 0 {
+	if c.phase != closing || !c.out.last || c.out.waiting() > 0 {
 		return false
 	}
 	c.setPhaseLocked(ending)
@@ -61,7 +63,7 @@ func (c *conn) release() {
 	socket, code, opened := c.socket, c.code, c.opened
 	c.out = outbox{}
 	c.mu.Unlock()
-	c.in, c.writer = nil, writer{}
+	c.in, c.writer = nil, nil
 	c.ticket.release()
 	c.server.metrics.connections.Dec()
 	if code == 0 {

@@ -26,7 +26,6 @@ func (s *Server) serveHTTP(c *conn) {
 	nc, err := c.driver.detach(c)
 	t := c.ticket
 	c.ticket = new(ticket) // the counts go with the connection
-	c.ticket.once.Do(func() {})
 	c.mu.Lock()
 	c.phase = gone
 	c.mu.Unlock()
@@ -39,7 +38,7 @@ func (s *Server) serveHTTP(c *conn) {
 	s.handed.hand(&handedConn{Conn: nc, early: early, release: func() {
 		t.release()
 		s.metrics.connections.Dec()
-	}, ticket: t, peer: peerAddr(nc, c.peer)})
+	}, ticket: t, peer: peerAddr(nc, c.opening.peer)})
 }
 
 // peerAddr returns the address of a connection's client, which a proxy may have told.
@@ -270,7 +269,7 @@ func (s *Server) upgradeHijacked(w http.ResponseWriter, h *head) {
 	if st == nil {
 		return
 	}
-	st.c.peer = addrOf(hc.RemoteAddr())
+	st.c.from(addrOf(hc.RemoteAddr()))
 	st.c.keep(early)
 	s.handshake(st.c, h)
 	pool.running.Go(st.run)

@@ -46,7 +46,7 @@ func (c *conn) feedPreface(data []byte) (more bool) {
 	}
 	c.in = nil
 	if client.IsValid() {
-		c.peer = client
+		c.from(client)
 	}
 	c.mu.Lock()
 	c.phase = reading // since the same moment: the header is a part of the head, whose time is running

@@ -23,7 +23,7 @@ func (s *Server) rejoin(pools []pool, hc *handedConn, early []byte, h *head) boo
 	l := pools[1+rand.IntN(len(pools)-1)].(*loop)
 	if taken := l.call(func() {
 		c := s.newConn(l, hc.ticket)
-		c.peer = peer
+		c.from(peer)
 		c.keep(early)
 		l.enrol(c, fd)
 		if c.fd >= 0 {

@@ -20,7 +20,7 @@ func (l *loop) remember(c *conn, due int64) {
 // flushIfWanted writes what a timer queued.
 func (l *loop) flushIfWanted(c *conn) {
 	c.mu.Lock()
-	waits := c.out.count > 0 && len(c.writer.frames) == 0
+	waits := c.out.waiting() > 0 && c.writer == nil
 	c.mu.Unlock()
 	if waits {
 		l.flush(c)
@@ -47,7 +47,7 @@ func (l *loop) reschedule(c *conn) {
 			soon = min(soon, c.heard+ticks(closeTimeout))
 		}
 	}
-	if len(c.writer.frames) > 0 {
+	if c.writer != nil {
 		soon = min(soon, now+ticks(l.server.cfg.Load().WriteTimeout))
 	}
 	if soon < c.due {

@@ -25,6 +25,7 @@ type Server struct {
 	metrics   *metrics
 	admission *admission
 	deflaters deflaters
+	traffic   traffic
 	http      *http.Server
 	handed    *handedListener // connections that turned out to be plain HTTP
 

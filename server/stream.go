@@ -99,7 +99,7 @@ func (ss *streams) take(nc net.Conn) {
 		return
 	}
 	if st := ss.add(nc, t); st != nil {
-		if ss.server.announces(st.c.peer.Addr()) {
+		if ss.server.announces(st.c.opening.peer.Addr()) {
 			st.c.phase = prefacing // its owner has not begun
 		}
 		ss.running.Go(st.run)
@@ -113,7 +113,7 @@ func (ss *streams) add(nc net.Conn, t *ticket) *stream {
 		done: make(chan struct{}),
 	}
 	st.c = ss.server.newConn(st, t)
-	st.c.peer = addrOf(nc.RemoteAddr())
+	st.c.from(addrOf(nc.RemoteAddr()))
 	ss.mu.Lock()
 	closed := ss.closed
 	if !closed {

@@ -82,7 +82,7 @@ func (c *conn) expireOpen(now, since int64) (next int64, drop bool) {
 		}
 		next = min(next, end)
 	}
-	if len(c.writer.frames) > 0 {
+	if c.writer != nil {
 		stuck := c.writer.moved + ticks(cfg.WriteTimeout)
 		if stuck <= now {
 			c.server.metrics.slow.Inc()
@@ -147,7 +147,7 @@ func (c *conn) endOfAge(opened int64) int64 {
 	if age <= 0 {
 		return 0
 	}
-	scattered := uint64(opened)*0x9e3779b97f4a7c15 ^ uint64(c.gen)*0xbf58476d1ce4e5b9 ^ uint64(c.peer.Port())*0x94d049bb133111eb
+	scattered := uint64(opened)*0x9e3779b97f4a7c15 ^ uint64(c.gen)*0xbf58476d1ce4e5b9 ^ uint64(c.port)*0x94d049bb133111eb
 	scattered ^= scattered >> 31
 	scattered *= 0xd6e8feb86659fd93
 	return opened + age - int64(scattered>>33)%(age/10+1)
