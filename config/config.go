@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/belleville/belleville/authmw"
+	"github.com/belleville/belleville/authmw/token"
 	"github.com/belleville/belleville/channellayer"
 	"github.com/belleville/belleville/consumers"
 	"github.com/belleville/belleville/djangocompat"
@@ -42,6 +43,9 @@ type Config struct {
 	Tokens         []Token        `toml:"tokens"`
 	Log            Log            `toml:"log"`
 	Routes         []Route        `toml:"routes"`
+
+	// Spent are the tickets that this process has taken, by the Token. Application fills it in, and Reloaded keeps it.
+	Spent map[string]token.SpentTickets
 }
 
 // Addresses are where to listen: "host:port", ":port", "unix:/path" or "fd:N". In the file it is one text or

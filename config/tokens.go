@@ -196,6 +196,19 @@ func (c *Config) authenticator(store authmw.Store, reg prometheus.Registerer) (*
 	return token.New(schemes, c.authentication(reg))
 }
 
+// spentHere returns what remembers the tickets that this process has taken: the same one where the configuration is
+// read again, or they would be good once more.
+func (c *Config) spentHere(t Token) token.SpentTickets {
+	if c.Spent == nil {
+		c.Spent = make(map[string]token.SpentTickets)
+	}
+	key := fmt.Sprintf("%s %q %v", t.name(), t.Salt, time.Duration(t.MaxAge))
+	if c.Spent[key] == nil {
+		c.Spent[key] = token.NewSpentInProcess(t.signed())
+	}
+	return c.Spent[key]
+}
+
 // tokenStore is what a store has that knows tokens.
 type tokenStore interface {
 	token.Users
@@ -221,7 +234,7 @@ func (c *Config) scheme(t Token, users tokenStore) (token.Scheme, error) {
 	case signedKind:
 		s.Verifier, err = token.NewSigned(users, c.SigningKeys(), t.signed())
 	case ticketKind:
-		cfg := token.TicketConfig{SignedConfig: t.signed()}
+		cfg := token.TicketConfig{SignedConfig: t.signed(), Spent: c.spentHere(t)}
 		if t.Spent == "database" {
 			cfg.Spent = token.NewSpentInDatabase(users)
 		}

@@ -98,13 +98,14 @@ func (l *Listener) Run(ctx context.Context, tell func(Change)) error {
 	for wait := (backoff{}); ; {
 		heard := func(saves bool) {
 			l.saves.Store(saves)
-			if l.proven.Swap(time.Now().UnixNano()) == 0 {
+			if l.proven.Load() == 0 {
 				if heardOnce {
 					l.cfg.Logger.Info("changes in the database are heard of again")
 				}
 				heardOnce, wasHeard, wait = true, true, backoff{}
-				counted(Change{Kind: Anything})
+				counted(Change{Kind: Anything}) // first, so that nobody believes what is older than that
 			}
+			l.proven.Store(time.Now().UnixNano())
 		}
 		err := l.source.listen(ctx, counted, heard)
 		l.proven.Store(0)
