@@ -41,7 +41,9 @@ type Tickets struct {
 // notesSalt is the salt of the digests of tickets.
 const notesSalt = "belleville.ticket.spent"
 
-func ticketDefaults(c SignedConfig) SignedConfig { return c.withDefaults("belleville.ticket", 30*time.Second) }
+func ticketDefaults(c SignedConfig) SignedConfig {
+	return c.withDefaults("belleville.ticket", 30*time.Second)
+}
 
 // NewTickets makes Tickets; keys are SECRET_KEY and its fallbacks.
 func NewTickets(users Users, keys djangocompat.Keys, cfg TicketConfig) (*Tickets, error) {

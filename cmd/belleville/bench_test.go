@@ -24,7 +24,8 @@ func TestBenchMeasuresAServer(t *testing.T) {
 		{"idle", []string{"--url=ws://" + b.addr + "/ws/echo/", "--clients=5", "--duration=100ms"}, func(r bench.Report) int64 { return r.Clients.Connected - r.Clients.Lost }},
 		{"echo", []string{"--url=ws://" + b.addr + "/ws/echo/", "--clients=5", "--duration=200ms"}, func(r bench.Report) int64 { return min(5, r.Messages.Returned) }},
 		{
-			"broadcast", []string{"--url=ws://" + b.addr + "/ws/chat/room/", "--clients=5", "--duration=200ms", "--cookie-file=" + cookies},
+			"broadcast",
+			[]string{"--url=ws://" + b.addr + "/ws/chat/room/", "--clients=5", "--duration=200ms", "--cookie-file=" + cookies},
 			func(r bench.Report) int64 { return min(5, r.Deliveries.Received) - r.Deliveries.Lost },
 		},
 	}

@@ -63,7 +63,9 @@ func TestMigrate(t *testing.T) {
 func TestMigrateLiveSessions(t *testing.T) {
 	site, layer := pgtest.Open(t), pgtest.Open(t)
 	env := append(inPostgres(site.URL()), "BELLEVILLE_CHANNEL_LAYERS_DEFAULT_URL="+layer.URL())
-	migrate := func(args string) typed { return runWith(t, env, "", append([]string{"migrate"}, strings.Fields(args)...)...) }
+	migrate := func(args string) typed {
+		return runWith(t, env, "", append([]string{"migrate"}, strings.Fields(args)...)...)
+	}
 	if got := migrate("up live_sessions"); got.code != 1 || !strings.Contains(got.err, "manage.py migrate") {
 		t.Errorf("without Django's tables: code %d, %q, want 1 and what to do", got.code, got.err)
 	}
