@@ -268,13 +268,15 @@ func (c *conn) pong(payload []byte) {
 	c.mu.Unlock()
 }
 
-// ping queues a ping, unless something else will reach the peer anyway.
-func (c *conn) ping() {
+// ping queues a ping, unless other frames wait: whether those go out shows more. It reports whether it did.
+func (c *conn) ping() (sent bool) {
 	c.mu.Lock()
-	if c.phase == open && c.out.waiting() == 0 {
-		c.out.push(pingFrame)
+	defer c.mu.Unlock()
+	if c.phase != open || c.out.waiting() > 0 {
+		return false
 	}
-	c.mu.Unlock()
+	c.out.push(pingFrame)
+	return true
 }
 
 // pingFrame is a ping without a payload.

@@ -87,6 +87,19 @@ func TestAPeerIsNotSilentWhileNobodyListens(t *testing.T) {
 	b.finish(t)
 }
 
+func TestAPingThatHadToWaitIsSentLater(t *testing.T) {
+	l := newLab(Config{PingInterval: time.Second, PongTimeout: time.Second})
+	b := l.open(t)
+	b.heard = l.server.clock.now()
+	b.mu.Lock()
+	b.out.push(pingFrame) // as a message that has not been written yet
+	b.mu.Unlock()
+	if _, drop := b.expire(b.heard + 1500); drop || b.pinged {
+		t.Errorf("while a message waits: dropped %v, pinged %v; want neither", drop, b.pinged)
+	}
+	b.finish(t)
+}
+
 func TestAHandshakeAnsweredAtTheLastMomentStands(t *testing.T) {
 	b := newLab(Config{}).open(t)
 	b.tooLate() // the timer had seen it undecided

@@ -70,10 +70,12 @@ func (c *conn) expireOpen(now, since int64) (next int64, drop bool) {
 			c.server.metrics.broken.WithLabelValues("silent").Inc()
 			return next, true
 		}
-	case next <= now:
+	case next <= now && c.ping():
 		c.pinged = true
-		c.ping()
-		next += ticks(cfg.PongTimeout)
+		next = now + ticks(cfg.PongTimeout)
+		c.heard = now - ticks(cfg.PingInterval) // it may be late
+	case next <= now: // other frames wait, which it cannot answer: soon they are gone, or it is too slow
+		next = now + wheelStep
 	}
 	if end := c.endOfAge(since); end > 0 {
 		if end <= now {

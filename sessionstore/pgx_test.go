@@ -65,6 +65,8 @@ func postgresOf(t testing.TB, db *pgtest.Database) *bed {
 	}
 	// Tables that a test makes itself are such as belleville.toml names.
 	db.Exec(t, "ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "+u.User.Username())
+	// The page has this for sites with tokens.
+	db.Exec(t, "DO $$ BEGIN IF to_regclass('authtoken_token') IS NOT NULL THEN GRANT SELECT ON authtoken_token TO "+u.User.Username()+"; END IF; END $$")
 	s := &side{url: db.URL()}
 	t.Cleanup(func() { _ = s.close() }) // the server may be gone
 	return &bed{
