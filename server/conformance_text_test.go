@@ -1,5 +1,7 @@
 package server_test
 
+import "strings"
+
 import "fmt"
 
 // validTextCases are of texts that are UTF-8, whole and split everywhere. RFC 3629.
@@ -34,15 +36,15 @@ func validTextCases() []exchange {
 
 // pinged makes a text of fragments of one byte each, with pings between them.
 func pinged(s string) string {
-	said := ""
+	var said strings.Builder
 	for i := range len(s) {
 		op := byte(fMore)
 		if i == 0 {
 			op = fBegin
 		}
-		said += frame(op, s[i:i+1]) + frame(fPing, "p")
+		said.WriteString(frame(op, s[i:i+1]) + frame(fPing, "p"))
 	}
-	return said + frame(fEnd, "")
+	return said.String() + frame(fEnd, "")
 }
 
 // pongs is the answer to pinged.

@@ -3,6 +3,7 @@ package sessionstore_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -198,7 +199,7 @@ func checkDjangosValues(t *testing.T, session *djangocompat.Session) {
 		"int": `-7`, "float": `1.0`, "none": `null`, "bools": `[true,false]`, "nested": `{"z":[1,{"a":[]}],"a":""}`, "$type": `"a key like any other"`,
 	}
 	if session.Data().IsPickled() {
-		for key, text := range map[string]string{
+		maps.Copy(raw, map[string]string{
 			"naive": `{"$type":"datetime","value":"2024-02-29T12:30:15.000007","tz":null}`, "decimal": `{"$type":"Decimal","value":"1.10"}`,
 			"aware": `{"$type":"datetime","value":"2024-02-29T12:30:00+00:00","tz":{"kind":"utc"}}`,
 			"date":  `{"$type":"date","value":"1999-12-31"}`, "delta": `{"$type":"timedelta","days":-1,"seconds":2,"microseconds":3}`,
@@ -206,9 +207,7 @@ func checkDjangosValues(t *testing.T, session *djangocompat.Session) {
 			"bytes": `{"$type":"bytes","b64":"AP8="}`, "tuple": `{"$type":"tuple","items":[1,{"$type":"tuple","items":[2]}]}`,
 			"ordered": `{"$type":"OrderedDict","items":[["b",1],["a",2]]}`, "safe": `{"$type":"SafeString","value":"<i>"}`,
 			"group": `{"$type":"opaque","class":"django.db.models.base.model_unpickle"}`,
-		} {
-			raw[key] = text
-		}
+		})
 		if v, _ := session.Get("aware"); !reflect.DeepEqual(v, pickle.NewDateTime(time.Date(2024, 2, 29, 12, 30, 0, 0, time.UTC))) {
 			t.Errorf("aware = %v", v)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -52,11 +53,11 @@ func (a setArgument) find() (migrations.Set, error) {
 
 // listSets returns a line for each set.
 func listSets() string {
-	text := ""
+	var text strings.Builder
 	for _, s := range append(migrations.Sets(), migrations.LiveSetNames()...) {
-		text += fmt.Sprintf("  %s: %s\n", s.Name, s.About)
+		text.WriteString(fmt.Sprintf("  %s: %s\n", s.Name, s.About))
 	}
-	return text
+	return text.String()
 }
 
 // liveSet returns a set for the site's own tables.

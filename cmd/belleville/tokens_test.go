@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os/exec"
@@ -99,9 +100,7 @@ func (b *belleville) arrive(t *testing.T, a arrival) reply {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	header := http.Header{"Origin": {"http://127.0.0.1:8000"}}
-	for name, values := range a.header {
-		header[name] = values
-	}
+	maps.Copy(header, a.header)
 	if a.path == "" {
 		a.path = "/ws/whoami/"
 	}

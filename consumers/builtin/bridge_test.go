@@ -3,6 +3,7 @@ package builtin_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/netip"
 	"reflect"
@@ -102,9 +103,7 @@ func TestBridgeTellsPython(t *testing.T) {
 	}
 	want := func(got, more channellayer.Event) {
 		t.Helper()
-		for k, v := range common {
-			more[k] = v
-		}
+		maps.Copy(more, common)
 		if !reflect.DeepEqual(got, more) {
 			t.Errorf("Python got %v, want %v", got, more)
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/belleville/belleville/channellayer"
@@ -166,14 +167,15 @@ func (v Verdict) Kept() bool { return len(v.Doubled)+len(v.Swapped)+len(v.Silent
 
 // String returns the verdict in a few words.
 func (v Verdict) String() string {
-	text := fmt.Sprintf("%d came, %d lost, %d gaps announced", v.Come, v.Lost, v.Gaps)
+	var text strings.Builder
+	text.WriteString(fmt.Sprintf("%d came, %d lost, %d gaps announced", v.Come, v.Lost, v.Gaps))
 	for _, wrong := range []struct {
 		what string
 		list []string
 	}{{"came twice", v.Doubled}, {"out of order", v.Swapped}, {"lost in silence", v.Silent}} {
 		if n := len(wrong.list); n > 0 {
-			text += fmt.Sprintf(", %s: %v", wrong.what, wrong.list[:min(n, 5)])
+			text.WriteString(fmt.Sprintf(", %s: %v", wrong.what, wrong.list[:min(n, 5)]))
 		}
 	}
-	return text
+	return text.String()
 }

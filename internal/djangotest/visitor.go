@@ -2,6 +2,7 @@ package djangotest
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -78,9 +79,7 @@ func (v *visitor) submit(t testing.TB, page, action string, fields url.Values) (
 		t.Fatalf("%s answered %d and has no form with a CSRF token: %s", page, status, body)
 	}
 	form := url.Values{"csrfmiddlewaretoken": {token[1]}}
-	for name, values := range fields {
-		form[name] = values
-	}
+	maps.Copy(form, fields)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, v.site.String()+action, strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)
