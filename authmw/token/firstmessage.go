@@ -115,7 +115,11 @@ func (d *door) first(ctx context.Context, c *consumers.Conn, m consumers.Message
 	d.stopWaiting()
 	s := d.scope
 	d.scope = nil
-	id, refused, err := d.wrapped.identify(ctx, d.wrapped.fromMessage(m))
+	var found []candidate
+	if s.User.IsAnonymous() || d.wrapped.cfg.Order == TokenFirst { // else the message is taken all the same, and not looked at
+		found = d.wrapped.fromMessage(m)
+	}
+	id, refused, err := d.wrapped.identify(ctx, found)
 	switch {
 	case err != nil:
 		return d.refuse(c, d.wrapped.unknown(err), tokenRefused)

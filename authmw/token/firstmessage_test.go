@@ -289,3 +289,40 @@ func wantExpiry(t *testing.T, c *wstest.Communicator, began time.Time, want time
 		t.Errorf("after %v: %v, want 4401 after %v", time.Since(began), err, want)
 	}
 }
+
+func TestAFirstMessageOfWhoIsLoggedIn(t *testing.T) {
+	eve := &djangocompat.User{PK: djangocompat.IntPK(7), Username: "eve", IsActive: true}
+	tests := []struct {
+		name  string
+		cfg   token.Config
+		first string
+		want  string
+	}{
+		{"counts for nothing where sessions are first", token.Config{}, "ann", "welcome eve"},
+		{"is not even wrong there", token.Config{}, "bob", "welcome eve"},
+		{"counts where tokens are first", token.Config{Order: token.TokenFirst}, "ann", "welcome ann"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				layer := memlayer.New(memlayer.Config{})
+				cfg := announcing(layer)
+				cfg.User = eve
+				c := wstest.New(authenticator(t, tt.cfg, spoken()).Wrap(newRoom()), "/", cfg)
+				if _, err := c.Connect(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if err := c.SendText(tt.first); err != nil {
+					t.Fatal(err)
+				}
+				if text, err := c.ReceiveText(t.Context()); err != nil || text != tt.want {
+					t.Errorf("the answer is %q, %v, want %q", text, err, tt.want)
+				}
+				_ = c.Close(t.Context(), consumers.CloseNormal)
+				if err := c.Wait(t.Context()); err != nil {
+					t.Errorf("Wait: %v", err)
+				}
+			})
+		})
+	}
+}
