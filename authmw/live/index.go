@@ -28,9 +28,10 @@ type watched struct {
 	next, previous             *watched // in the slot of the wheel
 	slot                       int32    // of the wheel; one of the special ones below
 
-	mixed  bool // not all connections know the same user
-	asking bool // the store is being asked
-	again  bool // it changed while the store was being asked
+	mixed     bool // not all connections know the same user
+	strangers bool // some know another user than others
+	asking    bool // the store is being asked
+	again     bool // it changed while the store was being asked
 }
 
 // farthest is the last second that a number of nanoseconds since 1970 can hold: in the year 2262. A session that ends
@@ -90,11 +91,14 @@ func newIndex() index {
 // add returns the session under a key, which it makes if there is none.
 func (ix *index) add(key string, user *djangocompat.User) (w *watched, isNew bool) {
 	hash := HashSession(key)
-	if w := ix.sessions[hash]; w != nil {
-		return w, false
+	before := ix.sessions[hash]
+	if before != nil && before.key == key {
+		return before, false
 	}
 	w = &watched{key: key, slot: nowhere}
-	ix.sessions[hash] = w
+	if before == nil { // of two with one hash the second is found by nobody, but asked about like any other
+		ix.sessions[hash] = w
+	}
 	ix.assign(w, user)
 	return w, true
 }
@@ -157,7 +161,9 @@ func (ix *index) stand(s *seat) (w *watched, last bool) {
 
 // remove forgets a session without connections.
 func (ix *index) remove(w *watched) {
-	delete(ix.sessions, w.hash())
+	if hash := w.hash(); ix.sessions[hash] == w {
+		delete(ix.sessions, hash)
+	}
 	ix.unassign(w)
 }
 

@@ -52,7 +52,8 @@ func (l *Live) sentenceLocked(w *watched, now sessionstore.Standing, at time.Tim
 	case w.mixed || !same(before, now.User):
 		w.mixed = false
 		s.session, s.user, s.instances = now.Session, now.User, w.instances()
-		s.other = before.IsAuthenticated() && before.PK != now.User.PK
+		s.other = before.IsAuthenticated() && before.PK != now.User.PK || w.strangers
+		w.strangers = false
 		l.index.assign(w, now.User)
 	}
 	w.expires = 0

@@ -451,6 +451,17 @@ func TestASessionOfSomebodyElseEndsWhoDoesNotAsk(t *testing.T) {
 	})
 }
 
+func TestOfTwoUsersUnderOneKeyWhoDoesNotAskIsEnded(t *testing.T) {
+	inLab(t, live.Config{}, func(l *lab) {
+		bob := user(2, "bob")
+		l.book.set("k", sessionstore.Standing{User: bob, Reason: sessionstore.LoggedIn})
+		l.open("k", newGuest)
+		late := l.openAs("k", user(1, "alice"), newGuest) // read before the session was bob's
+		pass(interval)
+		late.shows(t, "close 4401 session ended")
+	})
+}
+
 func TestWhoMovesItsSessionFollowsTheNewKey(t *testing.T) {
 	inLab(t, live.Config{}, func(l *lab) {
 		l.book.set("old", sessionstore.Standing{User: user(1, "alice"), Reason: sessionstore.LoggedIn})

@@ -84,6 +84,7 @@ func (l *Live) enter(s *consumers.Scope, st *seat) {
 	switch {
 	case touched || !same(w.user, s.User): // it was read before the others, or after
 		w.mixed = w.mixed || !same(w.user, s.User)
+		w.strangers = w.strangers || w.user.PK != s.User.PK
 		l.hurryLocked(w, committed)
 		l.wake()
 	case isNew:
