@@ -132,7 +132,7 @@ func TestWrongConfiguration(t *testing.T) {
 		{"a file that is not there", nil, []string{"serve", "--config", "none.toml"}, "belleville: none.toml: there is no such file; write one, or name it with --config\n"},
 		{"each mistake has its line", env, []string{"serve"}, "belleville: django.database_url (BELLEVILLE_DJANGO_DATABASE_URL): databases of the kind \"mysql\" are not supported; only PostgreSQL and SQLite are\n" +
 			"belleville: django.allowed_hosts: neither it nor django.allowed_origins says which sites may connect; copy ALLOWED_HOSTS from the site's settings\n"},
-		{"also of session show", env[:1], []string{"session", "show", "key"}, "belleville: django.database_url: it is missing; write where the site's database is, as in \"postgres://user:password@host/name\" or \"sqlite:///path/db.sqlite3\"\n" +
+		{"also of session show", env[:1], []string{"session", "show", "key"}, "belleville: django.database_url: it is missing, and the sessions are there; write where the site's database is, as in \"postgres://user:password@host/name\" or \"sqlite:///path/db.sqlite3\"\n" +
 			"belleville: django.allowed_hosts: neither it nor django.allowed_origins says which sites may connect; copy ALLOWED_HOSTS from the site's settings\n"},
 	}
 	for _, tt := range tests {
