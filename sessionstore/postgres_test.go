@@ -351,9 +351,10 @@ func TestOneBadKeyHarmsNobody(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	cfg := postgresOf(t, db).config()
-	cfg.DatabaseURL = djangocompat.NewSecret(strings.Replace(db.URL(), "/"+db.Name+"?", "/"+name+"?", 1))
-	cfg.PoolSize = 1
+	cfg := sessionstore.Config{
+		DatabaseURL: djangocompat.NewSecret(strings.Replace(db.URL(), "/"+db.Name+"?", "/"+name+"?", 1)),
+		Keys:        djangocompat.NewKeys(secretKey), PoolSize: 1,
+	}
 	makeTables(t, cfg.DatabaseURL)
 	s := open(t, cfg)
 	good := saved(t, s, "a", int64(1)).Key()

@@ -49,7 +49,7 @@ func TestLockedUsers(t *testing.T) {
 	cfg.QueryTimeout = 500 * time.Millisecond
 	s := open(t, cfg)
 	key := logIn(t, s, 1).Key()
-	conn, err := pgx.Connect(t.Context(), b.url.Reveal())
+	conn, err := pgx.Connect(t.Context(), b.owner)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestFullServer(t *testing.T) {
 	b.exec(t, "DROP ROLE IF EXISTS sessions_one")
 	b.exec(t, "CREATE ROLE sessions_one LOGIN PASSWORD 'role' CONNECTION LIMIT 1; GRANT SELECT ON django_session, auth_user TO sessions_one")
 	t.Cleanup(func() {
-		if err := run(context.Background(), b.url.Reveal(), "DROP OWNED BY sessions_one; DROP ROLE sessions_one"); err != nil {
+		if err := run(context.Background(), b.owner, "DROP OWNED BY sessions_one; DROP ROLE sessions_one"); err != nil {
 			t.Error(err)
 		}
 	})
