@@ -74,7 +74,7 @@ func work(t *testing.T, s scene) {
 				came <- e.ID
 				return nil
 			})),
-		}, worker.Config{Concurrency: 4})
+		}, worker.Config{Concurrency: 4, Backlog: sends}) // pub/sub keeps nothing for busy hands
 		working.Go(func() {
 			if err := w.Run(ctx); err != nil {
 				t.Errorf("Run: %v", err)
