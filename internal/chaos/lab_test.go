@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -16,26 +15,16 @@ import (
 	"github.com/belleville/belleville/internal/chaos"
 )
 
-// full reports whether the rows are run as the table of faults has them; otherwise they are smaller.
-func full() bool { return os.Getenv("BELLEVILLE_CHAOS") == "full" }
+// full is chaos.Full.
+func full() bool { return chaos.Full() }
 
-// size returns how large something is in the full rows, and in the small ones.
-func size[T any](inFull, small T) T {
-	if full() {
-		return inFull
-	}
-	return small
-}
+// size is chaos.Size.
+func size[T any](inFull, small T) T { return chaos.Size(inFull, small) }
 
-// row prints a line of the table, and fails the test unless ok.
+// row is chaos.Row.
 func row(t *testing.T, ok bool, id, what, figure, limit string) {
 	t.Helper()
-	verdict := "pass"
-	if !ok {
-		verdict = "FAIL"
-		t.Errorf("%s: %s: %s, want %s", id, what, figure, limit)
-	}
-	fmt.Printf("%s %s | %s | %s | %s\n", id, verdict, what, figure, limit)
+	chaos.Row(t, chaos.Holds(ok), id, what, figure, limit)
 }
 
 func must(t testing.TB, err error) {
