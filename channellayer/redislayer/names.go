@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"hash/crc32"
+	"hash/maphash"
 	"strconv"
 	"strings"
 
@@ -25,7 +26,8 @@ const (
 	hashSuffix   = "h." // and a hash of the group, whose name is too long
 )
 
-// shardOf returns which of n hosts is responsible for a name.
+// shardOf returns which of n hosts is responsible for a name. Who chooses names can choose the host: that is how Django
+// finds it, too.
 // Python: channels_redis.utils._consistent_hash, which calculates with floats too.
 func shardOf(name string, n int) int {
 	if n == 1 {
@@ -37,6 +39,7 @@ func shardOf(name string, n int) int {
 
 // nodeNames are the names that one incarnation of a node has.
 type nodeNames struct {
+	seed    maphash.Seed // for what spreads groups over lanes
 	id      string
 	prefix  string   // of its channels, up to the label of the lane
 	inboxes []string // what the names of all channels in a lane begin with, up to "!"
@@ -47,7 +50,7 @@ type nodeNames struct {
 func newNodeNames(nodeName string, lanes, hosts int) nodeNames {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // it never fails
-	n := nodeNames{id: nodeHash(nodeName) + "." + hex.EncodeToString(b[:])}
+	n := nodeNames{seed: maphash.MakeSeed(), id: nodeHash(nodeName) + "." + hex.EncodeToString(b[:])}
 	n.prefix = nodePrefix + n.id + "."
 	host := int(b[0]) % hosts
 	const digits = 36
@@ -65,9 +68,10 @@ func (n nodeNames) channel(number uint64) string {
 	return n.inboxes[number%uint64(len(n.inboxes))] + channellayer.Unguessable()
 }
 
-// inboxOf returns what the name of the representative of a group begins with.
+// inboxOf returns what the name of the representative of a group begins with. Nobody outside this process can choose
+// groups that all come into one lane.
 func (n nodeNames) inboxOf(group string) string {
-	return n.inboxes[crc32.ChecksumIEEE([]byte(group))%uint32(len(n.inboxes))]
+	return n.inboxes[maphash.String(n.seed, group)%uint64(len(n.inboxes))]
 }
 
 // representative returns the name of the channel that stands for the whole node in a group.

@@ -129,6 +129,19 @@ func TestThirdPartyPackagesStayAtHome(t *testing.T) {
 	}
 }
 
+func TestT39HashesThatAnybodyCanCalculateStayAtHome(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.test {
+			continue
+		}
+		for _, path := range s.imports() {
+			if home, bare := unseeded[path]; bare && !slices.Contains(home, s.pkg) {
+				t.Errorf("%s imports %s, whose home is %v", s.path, path, home)
+			}
+		}
+	}
+}
+
 // homeOf returns the packages that may import path.
 func homeOf(path string) ([]string, bool) {
 	for prefix, home := range homes {
