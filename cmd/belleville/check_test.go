@@ -220,9 +220,9 @@ func TestLimitsOfTheMachine(t *testing.T) {
 		check func(*findings)
 		want  string
 	}{
-		{"files that are enough", func(fs *findings) { fs.openFiles(100_000, 90_000) }, "ok limit on open files: 100000"},
-		{"files that are few", func(fs *findings) { fs.openFiles(1024, 0) }, "warning limit on open files: 1024 hold 768 connections; raise LimitNOFILE of the service, or ulimit -n"},
-		{"fewer files than connections", func(fs *findings) { fs.openFiles(1024, 1000) }, "failed limits.max_connections: 1000 are more than 1024 open files allow; raise LimitNOFILE of the service, or ulimit -n"},
+		{"files that are enough", func(fs *findings) { fs.openFiles(100_000, connections(90_000)) }, "ok limit on open files: 100000"},
+		{"files that are few", func(fs *findings) { fs.openFiles(1024, connections(0)) }, "warning limit on open files: 1024 hold 768 connections; raise LimitNOFILE of the service, or ulimit -n"},
+		{"fewer files than connections", func(fs *findings) { fs.openFiles(1024, connections(1000)) }, "failed limits.max_connections: 1000 are more than 1024 open files allow; raise LimitNOFILE of the service, or ulimit -n"},
 		{"memory that is enough", func(fs *findings) { fs.memory(64<<20, config.Limits{MaxConnections: 10_000}) }, "ok memory: 64 MiB"},
 		{"less memory than connections", func(fs *findings) { fs.memory(64<<20, config.Limits{MaxConnections: 100_000}) }, "warning limits.max_connections: 100000 idle connections take more than 247 MiB, and there are 64; lower it, or give the server more memory"},
 	}

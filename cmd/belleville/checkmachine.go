@@ -43,9 +43,8 @@ func checkMachine(ctx context.Context, cfg *config.Config) findings {
 	if cfg.TLS.CertificateFile != "" {
 		found.certificate(cfg)
 	}
-	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil {
-		found.openFiles(int(min(files.Cur, 1<<30)), cfg.Limits.MaxConnections)
+	if limit := openFilesLimit(); limit > 0 {
+		found.openFiles(limit, cfg)
 	}
 	if memory := machineMemory(os.DirFS("/")); memory > 0 {
 		found.memory(memory, cfg.Limits)
@@ -166,26 +165,6 @@ func socketState(path string) (state addressUse, problem string) {
 	}
 	_ = c.Close()
 	return addressTaken, ""
-}
-
-const (
-	// otherFiles is how many descriptors are needed besides those of the connections.
-	otherFiles = 256
-	// fewFiles is a limit that holds no crowd.
-	fewFiles = 4096
-)
-
-// openFiles notes whether the limit on open files holds the connections.
-func (fs *findings) openFiles(limit, connections int) {
-	const remedy = "raise LimitNOFILE of the service, or ulimit -n"
-	switch {
-	case connections > 0 && connections+otherFiles > limit:
-		fs.fail("limits.max_connections", fmt.Sprintf("%d are more than %d open files allow", connections, limit), remedy)
-	case limit < fewFiles:
-		fs.warn("limit on open files", fmt.Sprintf("%d hold %d connections", limit, max(limit-otherFiles, limit/2)), remedy)
-	default:
-		fs.ok("limit on open files", strconv.Itoa(limit))
-	}
 }
 
 // connectionBytes is what an idle connection takes, without the kernel's share: see docs/performance.md.

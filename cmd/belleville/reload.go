@@ -43,6 +43,9 @@ func (s *site) reload(ctx context.Context) {
 		next, restart, err = s.reloader.now.Reloaded(next)
 	}
 	if err == nil {
+		err = checkOpenFiles(openFilesLimit(), next)
+	}
+	if err == nil {
 		err = s.replace(ctx, next)
 	}
 	if err != nil {

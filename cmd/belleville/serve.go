@@ -45,6 +45,9 @@ func (c *serveCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
+	if err := checkOpenFiles(openFilesLimit(), cfg); err != nil {
+		return err
+	}
 	logger := newLogger(p.err, cfg.Log)
 	for _, w := range cfg.Warnings() {
 		logger.Warn("configuration", slog.String("warning", w))

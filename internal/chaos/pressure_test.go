@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,9 +15,8 @@ import (
 
 func TestF18DescriptorsRunOut(t *testing.T) {
 	limit, dials := size(4096, 500), size(6000, 800)
-	s := prepare(t, "", openRoutes("BELLEVILLE_LIMITS_MAX_CONNECTIONS=100000")...)
-	s.wrap = []string{"prlimit", fmt.Sprint("--nofile=", limit)}
-	s.start()
+	s := serve(t, "", openRoutes(fmt.Sprint("BELLEVILLE_LIMITS_MAX_CONNECTIONS=", limit*5/4))...) // it refuses more than there are files
+	s.allowFiles(limit)
 	held := talk(t, s.addr, limit/8, 200*time.Millisecond)
 	var crowd []net.Conn
 	for range dials { // the kernel takes more than the server can
@@ -43,6 +43,15 @@ func TestF18DescriptorsRunOut(t *testing.T) {
 	row(t, failed == 0, "F18", what, fmt.Sprintf("%d of the sockets lost, p99 %s", failed, milliseconds(p99)), "none")
 	row(t, share < 0.2, "F18", what, fmt.Sprintf("%.0f %% of a processor meanwhile", 100*share), "20 %")
 	row(t, back <= time.Second, "F18", what, "takes a client again after "+seconds(back), "1 s")
+}
+
+// allowFiles takes descriptors from the server while it runs.
+func (s *served) allowFiles(n int) {
+	s.t.Helper()
+	out, err := exec.Command("prlimit", fmt.Sprint("--pid=", s.command.Process.Pid), fmt.Sprint("--nofile=", n)).CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("prlimit: %v: %s", err, out)
+	}
 }
 
 // group is a control group of version 1, for memory or for processors.
