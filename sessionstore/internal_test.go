@@ -1,6 +1,7 @@
 package sessionstore
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,43 @@ func TestNoPoolerNoChange(t *testing.T) {
 		if err := p.pool.QueryRow(t.Context(), "SHOW "+setting).Scan(&got); err != nil || got != want {
 			t.Errorf("%s = %q, %v, want %q", setting, got, err, want)
 		}
+	}
+}
+
+// TestLookupsArePlannedOnce counts the plans that a connection's statements had.
+func TestLookupsArePlannedOnce(t *testing.T) {
+	db := pgtest.Open(t)
+	pgtest.Schema(t, db, pgtest.Django52)
+	db.Exec(t, "INSERT INTO django_session SELECT md5(i::text), repeat('x', 200), now() + '1 day' FROM generate_series(1, 2000) AS i")
+	db.Exec(t, `INSERT INTO auth_user (id, username, password, is_superuser, first_name, last_name, email, is_staff, is_active, date_joined)
+		SELECT i, i, repeat('x', 80), false, '', '', '', false, true, now() FROM generate_series(1, 2000) AS i`)
+	db.Exec(t, "ANALYZE")
+	s, err := Open(t.Context(), Config{
+		DatabaseURL: djangocompat.NewSecret(db.URL()), Keys: djangocompat.NewKeys("key"), PoolSize: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for i := range 100 {
+		keys, pks := make([]string, 1+i%5), make([]djangocompat.PK, 1+i%5)
+		for j := range keys {
+			keys[j], pks[j] = fmt.Sprintf("asessionkeyofnobody%d", i+j), djangocompat.IntPK(int64(i+j))
+		}
+		if _, err := s.fetchSessions(t.Context(), keys); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.fetchUsers(t.Context(), pks); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var statements, anew int // PostgreSQL plans five times before it compares
+	const plans = "SELECT count(*) FILTER (WHERE generic_plans >= 95), count(*) FILTER (WHERE custom_plans > 5) FROM pg_prepared_statements"
+	if err := s.db.(*postgres).pool.QueryRow(t.Context(), plans).Scan(&statements, &anew); err != nil {
+		t.Fatal(err)
+	}
+	if statements != 2 || anew != 0 {
+		t.Errorf("%d statements have one plan, and %d were planned anew, want 2 and 0", statements, anew)
 	}
 }
 

@@ -14,8 +14,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/belleville/belleville/djangocompat"
 )
 
 const (
@@ -232,45 +230,3 @@ func (p *postgres) connections() (open, busy int) {
 }
 
 func (p *postgres) close() { p.pool.Close() }
-
-// postgresDialect is SQL as PostgreSQL has it.
-type postgresDialect struct{ schema string }
-
-func (d postgresDialect) table(name string) string {
-	if d.schema == "" {
-		return quote(name)
-	}
-	return quote(d.schema) + "." + quote(name)
-}
-
-func (postgresDialect) param(n int) string { return "$" + strconv.Itoa(n) }
-
-func (postgresDialect) oneOf(column string, kind djangocompat.PKKind, _ int) string {
-	switch kind {
-	case djangocompat.PKInt:
-		return column + " = ANY($1::bigint[])"
-	case djangocompat.PKUUID:
-		return column + " = ANY($1::text[]::uuid[])"
-	default:
-		return column + " = ANY($1::text[])"
-	}
-}
-
-func (postgresDialect) texts(values []string) []any { return []any{values} }
-
-func (postgresDialect) pks(kind djangocompat.PKKind, values []djangocompat.PK) []any {
-	if kind == djangocompat.PKInt {
-		numbers := make([]int64, len(values))
-		for i, pk := range values {
-			numbers[i], _ = pk.Int64()
-		}
-		return []any{numbers}
-	}
-	texts := make([]string, len(values))
-	for i, pk := range values {
-		texts[i] = pk.String()
-	}
-	return []any{texts}
-}
-
-func (postgresDialect) times() *time.Location { return nil }
