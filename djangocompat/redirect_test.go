@@ -2,6 +2,7 @@ package djangocompat_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/belleville/belleville/djangocompat"
+	"github.com/belleville/belleville/internal/chaos"
 )
 
 // redirectCase is a URL, and what Django says of it: with the host alone, with one of hosts, and over TLS.
@@ -54,8 +56,8 @@ func trickyURLs() []string {
 		strings.Repeat("a", 2048), "/"+strings.Repeat("a", 2047))
 }
 
-// TestSafeRedirect checks against the answers of Django in testdata/redirects.json.
-func TestSafeRedirect(t *testing.T) {
+// TestT11SafeRedirect is security row T11: it checks against the answers of Django in testdata/redirects.json.
+func TestT11SafeRedirect(t *testing.T) {
 	text, err := os.ReadFile("testdata/redirects.json")
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +67,7 @@ func TestSafeRedirect(t *testing.T) {
 		t.Fatalf("%d cases, %v", len(file.Cases), err)
 	}
 	checkRedirects(t, file.Cases)
+	chaos.Row(t, chaos.Holds(!t.Failed()), "T11", fmt.Sprintf("%d URLs, each with three sets of hosts", len(file.Cases)), "as Django says", "no difference")
 }
 
 // TestSafeRedirectWithDjango checks against a running Django.

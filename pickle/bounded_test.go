@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/belleville/belleville/internal/chaos"
 	"github.com/belleville/belleville/pickle"
 )
 
@@ -85,9 +86,11 @@ func manyKeys(n int) []byte {
 	return append(data, "u."...)
 }
 
-// Security row T14: 50 ms of CPU and 16 MB of allocations for a MiB of pickle, whatever is in it.
-func TestDecodeIsBounded(t *testing.T) {
+// TestT14DecodeIsBounded is security row T14: 50 ms of CPU and 16 MB of allocations for a MiB of pickle, whatever is in it.
+func TestT14DecodeIsBounded(t *testing.T) {
 	cases := bombs()
+	var mostCPU time.Duration
+	var mostAllocated float64
 	for _, v := range loadVectors(t, "hostile") {
 		cases[v.Name] = v.pickle
 	}
@@ -96,6 +99,7 @@ func TestDecodeIsBounded(t *testing.T) {
 			mebibytes := max(1, float64(len(data))/(1<<20))
 			cpu, allocated, v, err := measure(data)
 			t.Logf("%d bytes: %v, %d bytes allocated, %s, %v", len(data), cpu, allocated, outcome(v, err), err)
+			mostCPU, mostAllocated = max(mostCPU, time.Duration(float64(cpu)/mebibytes)), max(mostAllocated, float64(allocated)/mebibytes)
 			if limit := 16e6 * mebibytes; float64(allocated) > limit {
 				t.Errorf("Decode allocates %d bytes, want at most %.0f", allocated, limit)
 			}
@@ -113,6 +117,8 @@ func TestDecodeIsBounded(t *testing.T) {
 			}
 		})
 	}
+	chaos.Row(t, chaos.Holds(!t.Failed()), "T14", fmt.Sprintf("%d pickles that ask for much", len(cases)),
+		fmt.Sprintf("at most %.1f ms of CPU and %.1f MB allocated for a MiB", mostCPU.Seconds()*1000, mostAllocated/1e6), "50 ms, 16 MB")
 }
 
 // measure decodes data. The CPU time is the least of a few runs, so that what else the machine does

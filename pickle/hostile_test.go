@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/belleville/belleville/internal/chaos"
 	"github.com/belleville/belleville/pickle"
 )
 
@@ -49,10 +50,11 @@ func useAll(v any) {
 	_, _ = pickle.Encode(v)
 }
 
-// Hostile pickles are decoded and used in a process that may take only so much memory, and that the
-// kernel kills when it opens a file, starts a program or a connection.
-func TestHostilePicklesInAProcessOfTheirOwn(t *testing.T) {
-	for _, tt := range loadVectors(t, "hostile") {
+// TestT12HostilePicklesInAProcessOfTheirOwn is security row T12: hostile pickles are decoded and used in a process that
+// may take only so much memory, and that the kernel kills when it opens a file, starts a program or a connection.
+func TestT12HostilePicklesInAProcessOfTheirOwn(t *testing.T) {
+	outcomes, all := make(map[string]int), loadVectors(t, "hostile")
+	for _, tt := range all {
 		t.Run(tt.Name, func(t *testing.T) {
 			limit := time.Duration(tt.expect.MaxSeconds * float64(time.Second))
 			if raceEnabled {
@@ -65,8 +67,11 @@ func TestHostilePicklesInAProcessOfTheirOwn(t *testing.T) {
 			if !slices.Contains(tt.expect.Allowed, got) {
 				t.Errorf("the pickle gives %q, allowed are %q", got, tt.expect.Allowed)
 			}
+			outcomes[got]++
 		})
 	}
+	chaos.Row(t, chaos.Holds(!t.Failed()), "T12", fmt.Sprintf("%d hostile pickles, each decoded and used in a process that may open, start and connect to nothing", len(all)),
+		fmt.Sprintf("%d refused, %d read, %d left as calls that nobody makes; no file, no process, no connection", outcomes["error"], outcomes["value"], outcomes["opaque"]), "nothing called")
 }
 
 func runChild(t *testing.T, input []byte, megabytes int, limit time.Duration) (string, error) {

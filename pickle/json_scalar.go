@@ -113,7 +113,7 @@ func (r *renderer) zone(z Zone) {
 		r.out = append(r.out, `{"kind":"utc"}`...)
 	case FixedZone:
 		r.out = append(r.out, `{"kind":"fixed","offset_seconds":`...)
-		r.out = append(r.out, floatText(z.Offset.Seconds())...)
+		r.out = append(r.out, floatText(float64(z.Offset.Microseconds())/microPerSecond)...)
 		if z.Name != "" {
 			r.out = append(r.out, `,"name":`...)
 			r.text(z.Name)

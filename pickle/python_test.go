@@ -6,14 +6,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"testing"
 
 	"github.com/belleville/belleville/pickle"
 )
 
-// peer runs testdata/python/peer.py with Django, and returns the lines it prints.
-func peer(t *testing.T, input []byte, args ...string) [][]byte {
+// pythonWithDjango returns a Python that has Django and time zones.
+func pythonWithDjango(t *testing.T) string {
 	t.Helper()
 	python := "/usr/bin/python3" // Debian's, which has Debian's Django
 	if err := exec.Command(python, "-c", "import django, pytz, zoneinfo").Run(); err != nil {
@@ -22,9 +21,21 @@ func peer(t *testing.T, input []byte, args ...string) [][]byte {
 		}
 		t.Skipf("needs python3 with Django and pytz (Debian: python3-django python3-tz): %v", err)
 	}
+	return python
+}
+
+// peerCommand is testdata/python/peer.py with args.
+func peerCommand(python string, args ...string) *exec.Cmd {
 	script := exec.Command(python, append([]string{"-B", filepath.Join("testdata", "python", "peer.py")}, args...)...)
-	script.Stdin = bytes.NewReader(input)
 	script.Stderr = os.Stderr
+	return script
+}
+
+// peer runs testdata/python/peer.py with Django, and returns the lines it prints.
+func peer(t *testing.T, input []byte, args ...string) [][]byte {
+	t.Helper()
+	script := peerCommand(pythonWithDjango(t), args...)
+	script.Stdin = bytes.NewReader(input)
 	out, err := script.Output()
 	if err != nil {
 		t.Fatalf("peer.py %v: %v", args, err)
@@ -106,41 +117,4 @@ var knots = map[string]string{
 	"an instance of protocol 0 in itself":     "(cvecapp.things\nPlain\noq\x00}X\x01\x00\x00\x00sh\x00sb.",
 	"a defaultdict in itself":                 "\x80\x02ccollections\ndefaultdict\nc__builtin__\nlist\n\x85Rq\x00Nh\x00s.",
 	"an OrderedDict with attributes":          "\x80\x02ccollections\nOrderedDict\n)Rq\x00}X\x01\x00\x00\x00ah\x00sb.",
-}
-
-// Security row T13: what Python pickles, Go reads as Python does, and writes so that Python reads it
-// again with the same references. PICKLE_OBJECTS says how many random values are tried, and
-// PICKLE_SEED which.
-func TestRandomValuesFromPython(t *testing.T) {
-	count, seed := 3000, 1
-	for name, n := range map[string]*int{"PICKLE_OBJECTS": &count, "PICKLE_SEED": &seed} {
-		if text := os.Getenv(name); text != "" {
-			var err error
-			if *n, err = strconv.Atoi(text); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	const batch = 20_000
-	for ; count > 0; count, seed = count-batch, seed+batch {
-		lines := peer(t, nil, "random", strconv.Itoa(seed), strconv.Itoa(min(count, batch)))
-		var pairs []written
-		for _, line := range lines {
-			var value struct {
-				Name, JSON string
-				Pickle     []byte
-			}
-			if err := json.Unmarshal(line, &value); err != nil {
-				t.Fatal(err)
-			}
-			v, err := pickle.Decode(value.Pickle, pickle.Config{})
-			if err != nil {
-				t.Errorf("%s: Decode: %v", value.Name, err)
-				continue
-			}
-			checkText(t, value.Name+": Decode", show(t, v), value.JSON)
-			pairs = append(pairs, written{value.Name, value.Pickle, encode(t, v)})
-		}
-		comparePickles(t, pairs)
-	}
 }

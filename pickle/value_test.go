@@ -189,6 +189,11 @@ func TestEncodeTakesValuesOfGo(t *testing.T) {
 			"a time", time.Date(2024, 1, 2, 3, 4, 5, 6789, time.FixedZone("", 3600)),
 			`{"$type":"datetime","value":"2024-01-02T03:04:05.000006+01:00","tz":{"kind":"fixed","offset_seconds":3600.0}}`,
 		},
+		{
+			"an offset that has fractions of a second",
+			pickle.FixedZone{Offset: 15_387_683 * time.Microsecond},
+			`{"$type":"tzinfo","tz":{"kind":"fixed","offset_seconds":15.387683}}`,
+		},
 		{"a time in UTC", time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC), `{"$type":"datetime","value":"2024-01-02T03:04:05+00:00","tz":{"kind":"utc"}}`},
 		{"a duration", -time.Second, `{"$type":"timedelta","days":-1,"seconds":86399,"microseconds":0}`},
 		{"a slice in itself", cycle, `[{"$type":"recursive"}]`},

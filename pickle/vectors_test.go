@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path"
 	"regexp"
@@ -118,15 +119,19 @@ func show(t testing.TB, v any) string {
 // checkText compares two long texts, and shows where they begin to differ.
 func checkText(t testing.TB, what, got, want string) {
 	t.Helper()
-	if got == want {
-		return
+	if got != want {
+		t.Errorf("%s, %v", what, differenceOf(got, want))
 	}
+}
+
+// differenceOf says where two texts begin to differ.
+func differenceOf(got, want string) error {
 	at := 0
 	for at < min(len(got), len(want)) && got[at] == want[at] {
 		at++
 	}
 	start := max(0, at-60)
-	t.Errorf("%s, from byte %d on:\n got %.200q\nwant %.200q", what, start, got[start:], want[start:])
+	return fmt.Errorf("from byte %d on:\n got %.200q\nwant %.200q", start, got[start:], want[start:])
 }
 
 func TestDecodeGivesWhatPythonGives(t *testing.T) {

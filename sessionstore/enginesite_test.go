@@ -115,7 +115,14 @@ func startDjango(t *testing.T, e engineSite, path string) *django {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := project.Command(t.Context(), "-W", "ignore", "-c", string(script))
+	return keepRunning(t, project, string(script))
+}
+
+// keepRunning runs a Python script that reads lines and answers in lines, until the test ends.
+func keepRunning(t *testing.T, project *djangotest.Project, script string) *django {
+	t.Helper()
+	cmd := project.Command(t.Context(), "-W", "ignore", "-c", script)
+	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,8 @@
 
 peer.py compare        reads lines {"name", "original", "written"}, two pickles in base64, and says for each whether
                        Python loads equal values of them
-peer.py random SEED N  writes N lines {"pickle", "json"} of random values, pickled with all protocols
+peer.py random SEED N  writes N lines {"pickle", "json", "shared"} of random values, pickled with all protocols; shared
+                       says that something is in a value twice
 """
 
 import base64
@@ -34,15 +35,15 @@ def compare():
 
 
 def random_values(seed, count):
-    for i in range(count):
-        value = randomvalues.make(seed + i)
-        try:
-            data = pickle.dumps(value, protocol=i % 6)
-        except RecursionError:  # a SafeString cannot be pickled with protocols 0 and 1
-            data = pickle.dumps(value, protocol=2)
+    for i in range(seed, seed + count):
+        value, maker = randomvalues.make(i)
+        protocol = i % 6
+        if maker.safe_strings and protocol < 2:  # such a value cannot be pickled with protocols 0 and 1
+            protocol = 2
+        data = pickle.dumps(value, protocol=protocol)
         # What the rendering shows is what Python loads: protocols below 4 lose the fold of datetimes.
         text = json.dumps(shape.render(pickle.loads(data)), separators=(",", ":"))
-        print(json.dumps({"name": "seed %d protocol %d" % (seed + i, i % 6),
+        print(json.dumps({"name": "seed %d protocol %d" % (i, protocol), "shared": maker.shared > 0,
                           "pickle": base64.b64encode(data).decode(), "json": text}))
 
 

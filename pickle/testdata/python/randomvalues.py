@@ -15,17 +15,24 @@ ZONES = ["Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Lord_How
 
 
 def make(seed):
-    return Maker(random.Random(seed)).value(4)
+    """Makes the value of a seed, and returns its maker too. Each seventh is as deep and large as it may be."""
+    maker = Maker(random.Random(seed))
+    if seed % 7 == 0:
+        return maker.value(4), maker
+    return maker.container(1 + (seed % 5 == 0)), maker
 
 
 class Maker:
     def __init__(self, rng):
         self.rng = rng
         self.made = []  # what may be referred to again
+        self.shared = 0  # how often it was
+        self.safe_strings = 0
 
     def value(self, depth):
         rng = self.rng
         if self.made and rng.random() < 0.15:
+            self.shared += 1
             return rng.choice(self.made)
         if depth and rng.random() < 0.55:
             return self.container(depth - 1)
@@ -181,5 +188,6 @@ class Maker:
 
     def safe(self):
         made = SafeString(self.text())
+        self.safe_strings += 1
         self.made.append(made)
         return made
