@@ -18,7 +18,7 @@ import (
 // answered 404 before anybody is looked up, and who is there is known before a consumer sees it. The db
 // answers allow_sql; sessions makes connections follow their sessions; the logger is told of an allow_sql that is wrong.
 func (c *Config) Application(store authmw.Store, db builtin.Database, sessions *live.Live, reg prometheus.Registerer, logger *slog.Logger) (consumers.Application, error) {
-	tokens, err := c.authenticator(store, reg)
+	tokens, err := c.authenticator(store, sessions, reg)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +31,7 @@ func (c *Config) Application(store authmw.Store, db builtin.Database, sessions *
 		if tokens != nil {
 			app = tokens.Wrap(app)
 		}
-		app = authmw.Stack(r.carried(app), store, c.Visitors(reg))
+		app = sessions.Arriving(authmw.Stack(r.carried(app), store, c.Visitors(reg)))
 		parse, pattern := routing.ParsePath, r.Path
 		if r.RePath != "" {
 			parse, pattern = routing.ParseRePath, r.RePath

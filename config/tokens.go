@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/belleville/belleville/authmw"
+	"github.com/belleville/belleville/authmw/live"
 	"github.com/belleville/belleville/authmw/token"
 	"github.com/belleville/belleville/djangocompat"
 	"github.com/belleville/belleville/sessionstore"
@@ -177,7 +178,7 @@ func (c *Config) authentication(reg prometheus.Registerer) token.Config {
 }
 
 // authenticator returns what knows visitors by their tokens, or nil where there are no tokens.
-func (c *Config) authenticator(store authmw.Store, reg prometheus.Registerer) (*token.Authenticator, error) {
+func (c *Config) authenticator(store authmw.Store, sessions *live.Live, reg prometheus.Registerer) (*token.Authenticator, error) {
 	if len(c.Tokens) == 0 {
 		return nil, nil
 	}
@@ -193,7 +194,9 @@ func (c *Config) authenticator(store authmw.Store, reg prometheus.Registerer) (*
 		}
 		schemes = append(schemes, s)
 	}
-	return token.New(schemes, c.authentication(reg))
+	cfg := c.authentication(reg)
+	cfg.Arrived = sessions.Arrived
+	return token.New(schemes, cfg)
 }
 
 // spentHere returns what remembers the tickets that this process has taken: the same one where the configuration is

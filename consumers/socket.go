@@ -85,13 +85,13 @@ func (*Socket) instance() {}
 
 // Start begins the connection on t with the consumer's Connect, and returns when the mailbox is empty.
 // The context's values are seen by all methods of the consumer; its end is not the connection's. Where
-// Disconnect came first there is no Connect, and Start calls only Transport.Ended.
+// Disconnect came first there is no Connect, and Start calls only Transport.Ended; where Close did, it refuses.
 func (s *Socket) Start(ctx context.Context, t Transport) {
 	s.transport = t
 	s.life.begin(ctx)
 	s.mu.Lock()
 	s.state |= started | running
-	gone := s.code != 0
+	gone, refused := s.code != 0, s.state&closing != 0
 	if gone {
 		s.state |= through
 		s.dropLocked()
@@ -101,7 +101,11 @@ func (s *Socket) Start(ctx context.Context, t Transport) {
 		s.ended()
 		return
 	}
-	s.connect()
+	if refused {
+		_ = s.deny(DenialOf(ErrDenied)) // it can only be closed already
+	} else {
+		s.connect()
+	}
 	s.run()
 }
 

@@ -11,7 +11,8 @@ import (
 type Watched interface {
 	Instance
 
-	// Watch makes w know when the consumer is through. It is called once, before the server has the Instance.
+	// Watch makes w know when the consumer is through, or is never begun. It is called once, before the server has
+	// the Instance.
 	Watch(w Watch)
 
 	// SessionEnded says that the visitor is not logged in any more. A consumer that is a [SessionEnder] is
@@ -94,15 +95,36 @@ func (s *Socket) WatchesUser() bool {
 // Send implements Watched.
 func (s *Socket) Send(m Message) error { return s.send(m) }
 
-// Close implements Watched.
+// Close implements Watched. Where the server has not begun, it never does: the handshake is refused.
 func (s *Socket) Close(code CloseCode, reason string) error {
 	s.mu.Lock()
-	before := s.state&started == 0
-	s.mu.Unlock()
-	if before {
-		return ErrClosed // the server does not have it yet; who asks then comes too early
+	begun, gone := s.state&started != 0, s.state&closing != 0 || s.code != 0
+	if !begun {
+		s.state |= closing
 	}
-	return s.close(code, reason)
+	s.mu.Unlock()
+	switch {
+	case begun:
+		return s.close(code, reason)
+	case gone:
+		return ErrClosed
+	}
+	return nil
+}
+
+// Abandon says that an Instance is never begun: the client has gone during the handshake, or is refused for something
+// that the Application does not know of. A server calls it, so that whoever watches the Instance forgets it.
+func Abandon(i Instance) {
+	switch i := i.(type) {
+	case *Socket:
+		if i.conn.watch != nil {
+			i.conn.watch.Ended()
+		}
+	case *Exchange:
+		if i.login != nil {
+			i.login.watch.Ended()
+		}
+	}
 }
 
 // SessionEnded implements Watched.

@@ -72,6 +72,50 @@ func TestASessionThatEndsBeforeTheServerBeginsClosesAfterConnect(t *testing.T) {
 	})
 }
 
+func TestWhoIsClosedBeforeTheServerBeginsIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		connects := 0
+		socket := open(t, as(alice, (&site{connect: func(_ context.Context, c *consumers.Conn) error {
+			connects++
+			return c.Accept()
+		}}).app()), newLayer())
+		p := newPeer()
+		socket.Watch(ended{p.journal})
+		if err := socket.Close(4403, "kicked"); err != nil {
+			t.Errorf("Close = %v, want nil", err)
+		}
+		if err := socket.Close(4403, "kicked"); err != consumers.ErrClosed {
+			t.Errorf("Close once more = %v, want ErrClosed", err)
+		}
+		socket.Start(t.Context(), p)
+		<-p.ended
+		p.journal.shows(t, "answer 403", "through", "ended")
+		if connects != 0 {
+			t.Error("Connect was called")
+		}
+	})
+}
+
+func TestWhoWatchesAnInstanceLearnsThatItIsNeverBegun(t *testing.T) {
+	apps := map[string]consumers.Application{
+		"a WebSocket":     (&site{}).app(),
+		"an HTTP request": (&page{handle: waitInRoom}).app(),
+	}
+	for name, app := range apps {
+		t.Run(name, func(t *testing.T) {
+			instance, err := app.Open(t.Context(), new(consumers.Scope))
+			if err != nil {
+				t.Fatal(err)
+			}
+			consumers.Abandon(instance) // nobody watches it yet
+			j := new(journal)
+			instance.(consumers.Watched).Watch(ended{j})
+			consumers.Abandon(instance)
+			j.shows(t, "through")
+		})
+	}
+}
+
 func TestAConsumerDecidesWhatALogoutMeans(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		layer := newLayer()

@@ -91,10 +91,12 @@ func (s *Server) decide(c *conn, scope *consumers.Scope) {
 	}
 	socket, ok := instance.(*consumers.Socket)
 	if !ok {
+		consumers.Abandon(instance)
 		s.deny(c, consumers.ErrNoRoute) // this route is for plain HTTP
 		return
 	}
 	if !c.ticket.join(socket.User()) {
+		consumers.Abandon(socket)
 		s.deny(c, &consumers.Denial{Status: http.StatusTooManyRequests, Header: retryAfter(), Reason: consumers.ReasonLimit})
 		return
 	}
@@ -105,9 +107,11 @@ func (s *Server) decide(c *conn, scope *consumers.Scope) {
 		s.consumers.Add(1) // until Ended
 	}
 	c.mu.Unlock()
-	if waiting {
-		socket.Start(context.Background(), c)
+	if !waiting { // the client has gone
+		consumers.Abandon(socket)
+		return
 	}
+	socket.Start(context.Background(), c)
 }
 
 // openApplication calls the application and turns a panic into an error.

@@ -185,6 +185,7 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request) {
 	}
 	exchange, ok := instance.(*consumers.Exchange)
 	if !ok {
+		consumers.Abandon(instance)
 		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusUpgradeRequired, Header: http.Header{"Upgrade": {"websocket"}}})
 		return
 	}

@@ -5,7 +5,7 @@
 // Start with [New], put [Live.Watch] inside of what recognises visitors, and let [Live.Run] run:
 //
 //	sessions := live.New(store, live.Config{})
-//	app = authmw.Stack(sessions.Watch(app), store, authmw.Config{})
+//	app = sessions.Arriving(authmw.Stack(sessions.Watch(app), store, authmw.Config{}))
 //	go sessions.Run(ctx)
 //
 // Every session of an open connection is asked about again and again, many of them in one query, and the answer is

@@ -5,26 +5,35 @@ import (
 	"github.com/belleville/belleville/djangocompat"
 )
 
-// KickUser closes the open connections of a user, and returns how many those were. The user may come back: it is
-// the site that says who may.
+// KickUser closes the open connections of a user, and returns how many those were. A connection that is about to open
+// is refused, or closed as soon as it is; it is not in that number. The user may come back: it is the site that says who
+// may.
 func (l *Live) KickUser(pk djangocompat.PK, code consumers.CloseCode, reason string) int {
-	return closeAll(l.ofUser(pk), code, reason)
+	l.mu.Lock()
+	hash := HashUser(pk)
+	l.kickLocked(kick{whose: aUsers, hash: hash, code: code, reason: reason})
+	instances := l.ofUserLocked(hash)
+	l.mu.Unlock()
+	return closeAll(instances, code, reason)
 }
 
-// KickSession closes the open connections of a session, and returns how many those were.
+// KickSession closes the open connections of a session, as KickUser does, and returns how many those were.
 func (l *Live) KickSession(key string, code consumers.CloseCode, reason string) int {
 	l.mu.Lock()
+	hash := HashSession(key)
+	l.kickLocked(kick{whose: aSessions, hash: hash, code: code, reason: reason})
 	var instances []consumers.Watched
-	if w := l.index.sessions[HashSession(key)]; w != nil {
+	if w := l.index.sessions[hash]; w != nil {
 		instances = w.instances()
 	}
 	l.mu.Unlock()
 	return closeAll(instances, code, reason)
 }
 
-// KickAll closes the open connections of all who are logged in, and returns how many those were.
+// KickAll closes the open connections of all who are logged in, as KickUser does, and returns how many those were.
 func (l *Live) KickAll(code consumers.CloseCode, reason string) int {
 	l.mu.Lock()
+	l.kickLocked(kick{whose: everybodys, code: code, reason: reason})
 	var instances []consumers.Watched
 	for _, w := range l.index.sessions {
 		if w.user.IsAuthenticated() {
@@ -40,8 +49,11 @@ func (l *Live) KickAll(code consumers.CloseCode, reason string) int {
 
 // SendUser sends a message on all open WebSockets of a user in this process, and returns how many took it.
 func (l *Live) SendUser(pk djangocompat.PK, m consumers.Message) int {
+	l.mu.Lock()
+	instances := l.ofUserLocked(HashUser(pk))
+	l.mu.Unlock()
 	n := 0
-	for _, instance := range l.ofUser(pk) {
+	for _, instance := range instances {
 		if instance.Send(m) == nil {
 			n++
 		}
@@ -49,11 +61,8 @@ func (l *Live) SendUser(pk djangocompat.PK, m consumers.Message) int {
 	return n
 }
 
-// ofUser returns the connections of a user.
-func (l *Live) ofUser(pk djangocompat.PK) []consumers.Watched {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	hash := HashUser(pk)
+// ofUserLocked returns the connections of a user.
+func (l *Live) ofUserLocked(hash Hash) []consumers.Watched {
 	instances := l.others.instances(hash)
 	for w := l.index.users[hash]; w != nil; w = w.nextOfUser {
 		instances = append(instances, w.instances()...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -57,7 +58,10 @@ type Live struct {
 	wakeups chan struct{}      // holds one where something is urgent
 	nobody  *djangocompat.User // AnonymousUser
 
-	mu     sync.Mutex // guards the fields below
+	kicks atomic.Pointer[kick] // the last one; written under mu
+
+	mu     sync.Mutex      // guards the fields below
+	moving map[*seat]*kick // who is between Moving and Moved, with the last kick before
 	index  index
 	others others
 	wheel  wheel
@@ -76,6 +80,7 @@ func New(store Store, cfg Config) *Live {
 		index:   newIndex(),
 		wheel:   newWheel(cfg.RecheckInterval, cfg.Now()),
 	}
+	l.kicks.Store(new(kick))
 	l.metrics = newMetrics(l, cfg.Registerer)
 	return l
 }

@@ -21,7 +21,7 @@ type watching struct {
 
 // Open implements consumers.Application.
 func (wa watching) Open(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
-	st := &seat{live: wa.live}
+	st, arrival := &seat{live: wa.live}, wa.live.arrivalOf(ctx)
 	s = s.Clone()
 	s.Set(seatKey{}, st) // for Moving, which knows nothing but the Scope
 	instance, err := wa.app.Open(ctx, s)
@@ -34,7 +34,7 @@ func (wa watching) Open(ctx context.Context, s *consumers.Scope) (consumers.Inst
 		if wa.rule != nil { // first, so that it hears of a session that ends at once
 			wa.live.subject(&ruled{seat: st, scope: s.Clone(), rule: wa.rule, user: s.User})
 		}
-		wa.live.enter(s, st)
+		wa.live.enter(s, st, arrival).execute(w)
 	}
 	return instance, nil
 }
@@ -64,13 +64,19 @@ func watchesUser(instance consumers.Instance) bool {
 	return ok && w.WatchesUser()
 }
 
-// enter takes a connection in: into its visitor's session, if that can be followed.
-func (l *Live) enter(s *consumers.Scope, st *seat) {
+// enter takes a connection in: into its visitor's session, if that can be followed. It returns the kick for it that has
+// come since its arrival, nil if there is none.
+func (l *Live) enter(s *consumers.Scope, st *seat, arrival *kick) *kick {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if st.through || st.of != nil {
-		return
+		return nil
 	}
+	l.takeInLocked(s, st)
+	return l.missedLocked(arrival, st, s.User)
+}
+
+func (l *Live) takeInLocked(s *consumers.Scope, st *seat) {
 	if st.ruled != nil {
 		st.ruled.user = s.User
 	}
@@ -98,6 +104,7 @@ func (l *Live) leave(st *seat) {
 	defer l.mu.Unlock()
 	st.through = true
 	delete(l.rules, st.ruled)
+	delete(l.moving, st)
 	l.riseLocked(st)
 }
 
@@ -134,12 +141,25 @@ func (l *Live) Moving(s *consumers.Scope) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.riseLocked(st)
+		if l.moving == nil {
+			l.moving = make(map[*seat]*kick)
+		}
+		l.moving[st] = l.kicks.Load()
 	}
 }
 
 // Moved says that the Scope has the session and the user that the connection is to follow from now on.
 func (l *Live) Moved(s *consumers.Scope) {
-	if st, ok := s.Value(seatKey{}).(*seat); ok && st.instance != nil {
-		l.enter(s, st)
+	st, ok := s.Value(seatKey{}).(*seat)
+	if !ok {
+		return
 	}
+	l.mu.Lock()
+	before := l.moving[st]
+	delete(l.moving, st)
+	l.mu.Unlock()
+	if st.instance == nil {
+		return
+	}
+	l.enter(s, st, before).execute(st.instance)
 }

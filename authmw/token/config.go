@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -83,6 +84,9 @@ type Config struct {
 	// RetryAfter is the longest time after which a client that was answered 503 is asked to come again.
 	// Default: 5 s.
 	RetryAfter time.Duration
+	// Arrived returns, for the context of a handshake that a first message is awaited after, what makes the context
+	// with which that message is looked at, and the Application opened: live.Live has it. Default: it stays as it is.
+	Arrived func(handshake context.Context) (later func(context.Context) context.Context)
 	// Registerer takes the metrics. Default: none.
 	Registerer prometheus.Registerer
 }
@@ -102,6 +106,11 @@ func (c Config) withDefaults() Config {
 	}
 	if c.RetryAfter == 0 {
 		c.RetryAfter = 5 * time.Second
+	}
+	if c.Arrived == nil {
+		c.Arrived = func(context.Context) func(context.Context) context.Context {
+			return func(ctx context.Context) context.Context { return ctx }
+		}
 	}
 	return c
 }

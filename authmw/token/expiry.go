@@ -31,15 +31,7 @@ type expiries struct {
 type expiry struct {
 	at     int64 // in nanoseconds since 1970
 	socket weak.Pointer[consumers.Socket]
-	tries  int // to close it, that came too early
 }
-
-// A token may expire while the handshake that it opened is under way: the WebSocket cannot be closed then. So often,
-// and after such a time, it is tried again.
-const (
-	mostTries = 60
-	tryAgain  = time.Second
-)
 
 // farthest is the last second that a number of nanoseconds since 1970 can hold: in the year 2262.
 const farthest = math.MaxInt64 / int64(time.Second)
@@ -92,30 +84,13 @@ func (e *expiries) armLocked() {
 	e.timer.Reset(wait)
 }
 
-// fire closes what is due.
+// fire closes what is due. Where the handshake is still under way, that refuses it.
 func (e *expiries) fire() {
 	for _, x := range e.take(time.Now().UnixNano()) {
-		socket := x.socket.Value()
-		if socket == nil {
-			continue
-		}
-		if socket.Close(consumers.CloseSessionEnded, tokenExpired) == nil {
+		if socket := x.socket.Value(); socket != nil && socket.Close(consumers.CloseSessionEnded, tokenExpired) == nil {
 			e.closed.Inc()
-			continue
 		}
-		e.again(x)
 	}
-}
-
-// again will close a WebSocket that could not be closed: it has not begun, or is closed by somebody else.
-func (e *expiries) again(x expiry) {
-	if x.tries++; x.tries > mostTries {
-		return
-	}
-	x.at = time.Now().Add(tryAgain).UnixNano()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.pushLocked(x)
 }
 
 // take returns what is due, and sets the timer for the next.

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,10 +21,15 @@ func (d dated) Verify(context.Context, string, string) (*token.Identity, error) 
 	return &token.Identity{User: &djangocompat.User{PK: djangocompat.IntPK(1), IsActive: true}, Expires: d.end}, nil
 }
 
-// network notes with which code a WebSocket was closed.
+// network notes with which code a WebSocket was closed, or its handshake refused.
 type network struct{ closed chan consumers.CloseCode }
 
-func (n network) Answer(consumers.Response) error                 { return nil }
+func (n network) Answer(r consumers.Response) error {
+	if r.Status != http.StatusSwitchingProtocols {
+		n.closed <- consumers.CloseCode(r.Status)
+	}
+	return nil
+}
 func (n network) Send(consumers.Message, *consumers.Frames) error { return nil }
 func (n network) Close(code consumers.CloseCode, _ string) error  { n.closed <- code; return nil }
 func (n network) Resume()                                         {}
@@ -42,7 +48,7 @@ func opened(t *testing.T, end time.Time) *consumers.Socket {
 	return instance.(*consumers.Socket)
 }
 
-func TestATokenThatExpiresDuringTheHandshakeEndsTheWebSocket(t *testing.T) {
+func TestATokenThatExpiresDuringTheHandshakeRefusesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		socket := opened(t, time.Now().Add(time.Second))
 		<-time.After(1500 * time.Millisecond)
@@ -50,8 +56,8 @@ func TestATokenThatExpiresDuringTheHandshakeEndsTheWebSocket(t *testing.T) {
 		socket.Start(t.Context(), n)
 		select {
 		case code := <-n.closed:
-			if code != consumers.CloseSessionEnded {
-				t.Errorf("closed with %d, want %d", code, consumers.CloseSessionEnded)
+			if code != http.StatusForbidden {
+				t.Errorf("ended with %d, want %d", code, http.StatusForbidden)
 			}
 		case <-time.After(time.Minute):
 			t.Error("it is open a minute after its token has expired")

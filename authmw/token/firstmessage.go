@@ -44,7 +44,16 @@ func (w *wrapped) wait(ctx context.Context, s *consumers.Scope) (consumers.Insta
 		s.Subprotocol = w.cfg.FirstMessageSubprotocol
 		s.Header = withoutOffers(s.Header, s.Subprotocols)
 	}
+	s.Set(arrivalKey{}, &arrival{w.cfg.Arrived(ctx)})
 	return w.door.Open(ctx, s)
+}
+
+// arrivalKey is the key of the *arrival in the Scope of a WebSocket that begins with a token.
+type arrivalKey struct{}
+
+// arrival makes the context that the first message is looked at with; nil then, for the Scope lasts longer.
+type arrival struct {
+	later func(context.Context) context.Context
 }
 
 // door is the consumer of a WebSocket that begins with a token: it accepts, waits for the first message, and then
@@ -111,10 +120,14 @@ func (d *door) stopWaiting() {
 }
 
 // first takes the first message.
-func (d *door) first(ctx context.Context, c *consumers.Conn, m consumers.Message) error {
+func (d *door) first(life context.Context, c *consumers.Conn, m consumers.Message) error {
 	d.stopWaiting()
 	s := d.scope
 	d.scope = nil
+	ctx := life
+	if a, ok := s.Value(arrivalKey{}).(*arrival); ok {
+		ctx, a.later = a.later(life), nil
+	}
 	var found []candidate
 	if s.User.IsAnonymous() || d.wrapped.cfg.Order == TokenFirst { // else the message is taken all the same, and not looked at
 		found = d.wrapped.fromMessage(m)
@@ -135,11 +148,12 @@ func (d *door) first(ctx context.Context, c *consumers.Conn, m consumers.Message
 	}
 	inner, ok := instance.(*consumers.Socket)
 	if !ok {
+		consumers.Abandon(instance)
 		return errors.New("token: the application is none for WebSockets")
 	}
 	d.inner = inner
 	d.pipe = &pipe{conn: c, below: c.Beneath(), resumed: make(chan struct{}, 1), ended: make(chan struct{})}
-	inner.Start(ctx, d.pipe)
+	inner.Start(life, d.pipe)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/belleville/belleville/authmw/live"
 	"github.com/belleville/belleville/authmw/token"
 	"github.com/belleville/belleville/channellayer"
 	"github.com/belleville/belleville/channellayer/memlayer"
@@ -317,6 +318,42 @@ func TestAFirstMessageOfWhoIsLoggedIn(t *testing.T) {
 				}
 				if text, err := c.ReceiveText(t.Context()); err != nil || text != tt.want {
 					t.Errorf("the answer is %q, %v, want %q", text, err, tt.want)
+				}
+				_ = c.Close(t.Context(), consumers.CloseNormal)
+				if err := c.Wait(t.Context()); err != nil {
+					t.Errorf("Wait: %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestAKickWhileAFirstMessageIsAwaitedReachesWhomItNames(t *testing.T) {
+	tests := []struct {
+		name string
+		pk   int64
+		code consumers.CloseCode
+	}{
+		{"the user of the token", 1, 4403},
+		{"another user", 2, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				sessions := live.New(nil, live.Config{})
+				a := authenticator(t, token.Config{Arrived: sessions.Arrived}, spoken())
+				app := sessions.Arriving(a.Wrap(sessions.Watch(newRoom())))
+				c := wstest.New(app, "/", announcing(memlayer.New(memlayer.Config{})))
+				if _, err := c.Connect(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				sessions.KickUser(djangocompat.IntPK(tt.pk), 4403, "kicked")
+				if err := c.Send(consumers.TextMessage("ann")); err != nil {
+					t.Fatal(err)
+				}
+				text, err := c.ReceiveText(t.Context())
+				if closed, ok := errors.AsType[*wstest.CloseError](err); ok != (tt.code != 0) || ok && closed.Code != tt.code {
+					t.Errorf("the answer is %q, %v, want %d", text, err, tt.code)
 				}
 				_ = c.Close(t.Context(), consumers.CloseNormal)
 				if err := c.Wait(t.Context()); err != nil {
