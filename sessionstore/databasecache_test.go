@@ -113,7 +113,7 @@ func FuzzSessionFile(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	text, err := s.codec.Encode(data)
+	text, err := s.keyed.Load().codec.Encode(data)
 	if err != nil {
 		f.Fatal(err)
 	}

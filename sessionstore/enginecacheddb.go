@@ -37,7 +37,7 @@ func (e cachedDBEngine) load(ctx context.Context, key string) (djangocompat.Sess
 	case !ok:
 		return djangocompat.SessionData{}, loadUnknown, nil
 	}
-	data, err = row.decode(e.s.codec)
+	data, err = row.decode(e.s.keyed.Load().codec)
 	if err == nil && missing {
 		row.filled.Do(func() { e.fill(ctx, key, row, data) })
 	}

@@ -15,12 +15,12 @@ const cookieSalt = "django.contrib.sessions.backends.signed_cookies"
 type cookieEngine struct{ s *Store }
 
 func (e cookieEngine) load(_ context.Context, key string) (djangocompat.SessionData, loadResult, error) {
-	data, err := e.s.codec.DecodeMaxAge(key, e.s.cfg.CookieAge)
+	data, err := e.s.keyed.Load().codec.DecodeMaxAge(key, e.s.cfg.CookieAge)
 	return data, loadResultOf(err), nil
 }
 
 func (e cookieEngine) save(_ context.Context, session *djangocompat.Session, _ djangocompat.SaveMode) (string, error) {
-	return e.s.codec.EncodeCookie(session.Data())
+	return e.s.keyed.Load().codec.EncodeCookie(session.Data())
 }
 
 func (e cookieEngine) replace(ctx context.Context, _ string, session *djangocompat.Session) (string, error) {

@@ -54,7 +54,7 @@ func (e dbEngine) load(ctx context.Context, key string) (djangocompat.SessionDat
 		e.s.memory.keepSession(begun, key, djangocompat.SessionData{}, nil)
 		return djangocompat.SessionData{}, loadUnknown, nil
 	}
-	data, err := row.decode(e.s.codec)
+	data, err := row.decode(e.s.keyed.Load().codec)
 	if err == nil {
 		e.s.memory.keepSession(begun, key, data, row)
 	}
@@ -107,7 +107,7 @@ func (e dbEngine) insert(ctx context.Context, session *djangocompat.Session, oth
 	if err != nil {
 		return "", err
 	}
-	text, err := e.s.codec.Encode(session.Data())
+	text, err := e.s.keyed.Load().codec.Encode(session.Data())
 	if err != nil {
 		return "", err
 	}
@@ -137,12 +137,12 @@ func (e dbEngine) update(ctx context.Context, session *djangocompat.Session) (st
 	case !old.ok:
 		return "", fmt.Errorf("%w: %w", ErrConflict, djangocompat.ErrTooLarge)
 	}
-	newer, err := e.s.codec.Decode(old.text)
+	newer, err := e.s.keyed.Load().codec.Decode(old.text)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrConflict, err)
 	}
 	session.Rebase(newer)
-	text, err := e.s.codec.Encode(session.Data())
+	text, err := e.s.keyed.Load().codec.Encode(session.Data())
 	if err != nil {
 		return "", err
 	}

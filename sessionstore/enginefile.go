@@ -60,7 +60,7 @@ func (e fileEngine) decode(content []byte) (djangocompat.SessionData, error) {
 	if len(content) == 0 {
 		return e.s.cfg.SessionSerializer.Empty(), nil
 	}
-	return e.s.codec.Decode(string(content))
+	return e.s.keyed.Load().codec.Decode(string(content))
 }
 
 func (e fileEngine) load(_ context.Context, key string) (djangocompat.SessionData, loadResult, error) {
@@ -99,7 +99,7 @@ func (e fileEngine) save(_ context.Context, session *djangocompat.Session, mode 
 	if mode == djangocompat.MustUpdate {
 		return key, retried(func() (bool, error) { return e.update(session) })
 	}
-	text, err := e.s.codec.Encode(session.Data())
+	text, err := e.s.keyed.Load().codec.Encode(session.Data())
 	if err != nil {
 		return "", err
 	}
@@ -125,7 +125,7 @@ func (e fileEngine) update(session *djangocompat.Session) (bool, error) {
 		return false, fmt.Errorf("%w: %w", ErrConflict, err)
 	}
 	session.Rebase(newer)
-	text, err := e.s.codec.Encode(session.Data())
+	text, err := e.s.keyed.Load().codec.Encode(session.Data())
 	if err != nil {
 		return false, err
 	}

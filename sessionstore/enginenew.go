@@ -59,7 +59,8 @@ func (s *Store) newEngine() error {
 	var err error
 	switch s.cfg.SessionEngine {
 	case EngineSignedCookies:
-		s.codec.Salt = cookieSalt
+		s.cfg.Salt = cookieSalt
+		s.keyed.Store(newKeyed(s.cfg))
 		s.engine = cookieEngine{s}
 	case EngineFile:
 		s.engine, err = newFileEngine(s)

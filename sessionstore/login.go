@@ -85,10 +85,11 @@ func (s *Store) backendOf(user *djangocompat.User) (string, error) {
 
 // authHash returns what login writes into the session.
 func (s *Store) authHash(row userRow) string {
-	if s.cfg.AuthHash != nil {
-		return s.cfg.AuthHash(row.user, row.password)
+	k := s.keyed.Load()
+	if k.authHash != nil {
+		return k.authHash(row.user, row.password)
 	}
-	return djangocompat.SessionAuthHash(s.cfg.Keys, row.password)
+	return djangocompat.SessionAuthHash(k.codec.Keys, row.password)
 }
 
 // sameLogin reports whether the user is logged in with session already, with today's password and key.

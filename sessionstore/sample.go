@@ -75,10 +75,11 @@ func (s *Store) Sample(ctx context.Context, limit int, present djangocompat.Keys
 	if err != nil {
 		return sample, err
 	}
-	first := s.codec
+	codec := s.keyed.Load().codec
+	first := codec
 	first.Keys = present
 	for _, text := range texts {
-		data, err := s.codec.Decode(text)
+		data, err := codec.Decode(text)
 		switch {
 		case err == nil:
 			sample.Readable++

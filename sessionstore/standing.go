@@ -149,7 +149,7 @@ func (s *Store) readTogether(ctx context.Context, keys []string) ([]Standing, er
 		if !ok {
 			continue
 		}
-		if data, err := row.decode(s.codec); err == nil {
+		if data, err := row.decode(s.keyed.Load().codec); err == nil {
 			standings[i].Session, standings[i].Expires = djangocompat.NewSession(key, data, s), row.ends
 		}
 	}

@@ -18,7 +18,6 @@ type Store struct {
 	cfg         Config
 	db          database
 	engine      engine
-	codec       djangocompat.SessionCodec
 	expiry      djangocompat.ExpirySettings
 	metrics     *metrics
 	anonymous   *djangocompat.User
@@ -37,6 +36,10 @@ type Store struct {
 
 	// Owned by connect, which runs once at a time.
 	told *DatabaseError // what the log says of the database; nil if that it answers
+
+	// Shared with whoever looks something up, and with Reload.
+	keyed       atomic.Pointer[keyed]
+	tokenTables atomic.Pointer[TokenTables] // what resolve is to find
 
 	// Shared with whoever looks something up.
 	tables  atomic.Pointer[tables]        // nil until the database has answered
@@ -104,16 +107,6 @@ func newStore(cfg Config, db database) *Store {
 	s := &Store{
 		cfg: cfg,
 		db:  db,
-		codec: djangocompat.SessionCodec{
-			Keys:         cfg.Keys,
-			Salt:         cfg.Salt,
-			Serializer:   cfg.SessionSerializer,
-			MaxSize:      cfg.MaxSessionSize,
-			AcceptSHA1:   !cfg.RefuseLegacy,
-			RefuseLegacy: cfg.RefuseLegacy,
-			WriteLegacy:  cfg.WriteLegacy,
-			Now:          cfg.Now,
-		},
 		expiry: djangocompat.ExpirySettings{
 			CookieAge:            cfg.CookieAge,
 			ExpireAtBrowserClose: cfg.ExpireAtBrowserClose,
@@ -127,6 +120,8 @@ func newStore(cfg Config, db database) *Store {
 		doubted:   make(chan struct{}, 1),
 		asked:     make(chan struct{}, 1),
 	}
+	s.keyed.Store(newKeyed(cfg))
+	s.tokenTables.Store(&cfg.Tokens)
 	s.metrics = newMetrics(s)
 	s.memory = newMemory(cfg, s.metrics)
 	s.sessions = newBatcher(cfg, s.workers, s.fetchSessions)

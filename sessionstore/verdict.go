@@ -122,13 +122,14 @@ func (s *Store) verify(row userRow, backend string, session *djangocompat.Sessio
 // verifyHash compares the hash in a session. A user model's own hash does not keep Django from accepting
 // its usual one of a fallback key.
 func (s *Store) verifyHash(row userRow, hash string) Reason {
-	own := s.cfg.AuthHash != nil
-	if own && subtle.ConstantTimeCompare([]byte(hash), []byte(s.cfg.AuthHash(row.user, row.password))) == 1 {
+	k := s.keyed.Load()
+	own := k.authHash != nil
+	if own && subtle.ConstantTimeCompare([]byte(hash), []byte(k.authHash(row.user, row.password))) == 1 {
 		return LoggedIn
 	}
-	verdict := djangocompat.VerifySessionAuthHash(s.cfg.Keys, row.password, hash)
+	verdict := djangocompat.VerifySessionAuthHash(k.codec.Keys, row.password, hash)
 	if verdict == djangocompat.HashWrong && !s.cfg.RefuseLegacy {
-		verdict = djangocompat.VerifyLegacyAuthHash(s.cfg.Keys, row.password, hash)
+		verdict = djangocompat.VerifyLegacyAuthHash(k.codec.Keys, row.password, hash)
 	}
 	switch {
 	case verdict == djangocompat.HashCurrent && !own:

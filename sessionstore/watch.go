@@ -64,12 +64,19 @@ func (s *Store) pause(ctx context.Context, d time.Duration) bool {
 func (s *Store) connect(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.ConnectTimeout)
 	defer cancel()
-	t, err := resolve(ctx, s.db, s.cfg)
-	if err != nil {
-		s.away(ctx, err)
-		return
+	for named := s.tokenTables.Load(); ; named = s.tokenTables.Load() {
+		cfg := s.cfg
+		cfg.Tokens = *named
+		t, err := resolve(ctx, s.db, cfg)
+		if err != nil {
+			s.away(ctx, err)
+			return
+		}
+		s.tables.Store(t)
+		if s.tokenTables.Load() == named { // else Reload has named others meanwhile
+			break
+		}
 	}
-	s.tables.Store(t)
 	s.told = nil
 	if cause := s.cause.Swap(nil); cause != nil {
 		s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "database answers again")
