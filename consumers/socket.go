@@ -112,10 +112,20 @@ func (s *Socket) Start(ctx context.Context, t Transport) {
 // Message takes a message from the client. It reports false when the server should read no further until
 // Transport.Resume is called: 16 messages wait, or more than 64 KiB. The message was taken all the same.
 func (s *Socket) Message(m Message) bool {
+	more, start := s.take(m)
+	if start {
+		go s.run()
+	}
+	return more
+}
+
+// take puts a message into the mailbox. It reports whether there is room for more, and whether the mailbox is the
+// caller's to work through.
+func (s *Socket) take(m Message) (more, start bool) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.state&(closing|through) != 0 || s.code != 0 {
-		s.mu.Unlock()
-		return true
+		return true, false
 	}
 	b := s.boxLocked()
 	b.messages.push(m)
@@ -124,12 +134,7 @@ func (s *Socket) Message(m Message) bool {
 	if full {
 		s.state |= paused
 	}
-	start := s.claimLocked()
-	s.mu.Unlock()
-	if start {
-		go s.run()
-	}
-	return !full
+	return !full, s.claimLocked()
 }
 
 // Disconnect says that the connection is gone. What the client said before is still handled, for which the

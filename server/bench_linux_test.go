@@ -71,6 +71,7 @@ func startCrowd(b *testing.B, l net.Listener, visitors int) *child {
 type usage struct {
 	at      time.Time
 	cpu     time.Duration
+	user    time.Duration // of cpu, outside the kernel
 	mallocs uint64
 	bytes   uint64
 }
@@ -84,7 +85,8 @@ func used(b *testing.B) usage {
 	}
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return usage{time.Now(), time.Duration(r.Utime.Nano() + r.Stime.Nano()), m.Mallocs, m.TotalAlloc}
+	user, system := time.Duration(r.Utime.Nano()), time.Duration(r.Stime.Nano())
+	return usage{time.Now(), user + system, user, m.Mallocs, m.TotalAlloc}
 }
 
 // report turns a benchmark's figures into those of one unit, of which each of its loops did so many. CPU is
@@ -96,6 +98,7 @@ func report(b *testing.B, before usage, units int) {
 	n := float64(b.N) * float64(units)
 	b.ReportMetric(float64(after.at.Sub(before.at).Nanoseconds())/n, "ns/op")
 	b.ReportMetric(float64((after.cpu-before.cpu).Nanoseconds())/n, "cpu-ns/op")
+	b.ReportMetric(float64((after.user-before.user).Nanoseconds())/n, "user-ns/op")
 	b.ReportMetric(float64(after.mallocs-before.mallocs)/n, "allocs/op")
 	b.ReportMetric(float64(after.bytes-before.bytes)/n, "B/op")
 }

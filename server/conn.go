@@ -32,6 +32,8 @@ type driver interface {
 	local(c *conn) netip.AddrPort
 	// detach gives the connection up, for net/http to serve. It is for the owner.
 	detach(c *conn) (net.Conn, error)
+	// tell hands a message to its consumer, and reports whether there is room for more. It is for the owner.
+	tell(s *consumers.Socket, m consumers.Message) bool
 }
 
 // wants is what a connection's owner is asked to do, as bits.
@@ -172,6 +174,10 @@ func (c *conn) Send(m consumers.Message, frames *consumers.Frames) error {
 		c.mu.Unlock()
 		return consumers.ErrClosed
 	}
+	c.out.openIn(&c.server.traffic)
+	if frame == nil {
+		frame = c.out.build(m)
+	}
 	taken, slow := c.sendLocked(frame, m.Key)
 	tell := !c.posted
 	c.posted = true
@@ -190,11 +196,15 @@ func (c *conn) Send(m consumers.Message, frames *consumers.Frames) error {
 	return nil
 }
 
-// frameOf returns the frame of a message. What goes to many connections is framed once, and compressed once.
+// frameOf returns the frame of a message, nil where it is the queue that builds it. What goes to many connections is
+// framed once, and compressed once.
 func (c *conn) frameOf(m consumers.Message, frames *consumers.Frames) []byte {
 	form, build := consumers.Plain, messageFrame
-	if deflation(c.deflation.Load()).compresses(len(m.Data)) {
+	switch compressed := deflation(c.deflation.Load()).compresses(len(m.Data)); {
+	case compressed:
 		form, build = consumers.Compressed, c.server.deflaters.frame
+	case frames == nil && len(m.Data) < smallFrames:
+		return nil
 	}
 	if frames == nil {
 		return build(m)

@@ -83,6 +83,9 @@ func (b *bench) local(*conn) netip.AddrPort { return netip.AddrPort{} }
 // detach implements driver.
 func (b *bench) detach(*conn) (net.Conn, error) { return nil, errors.ErrUnsupported }
 
+// tell implements driver.
+func (b *bench) tell(s *consumers.Socket, m consumers.Message) bool { return s.Message(m) }
+
 // settle does what is wanted and writes what waits.
 func (b *bench) settle(t testing.TB) {
 	t.Helper()
@@ -120,6 +123,11 @@ func (b *bench) hear(t testing.TB, data []byte) {
 // without a close frame.
 func (b *bench) finish(t testing.TB) (messages []consumers.Message, told, sent consumers.CloseCode) {
 	t.Helper()
+	for p, _ := b.current(); p == open && b.deaf; p, _ = b.current() { // its consumer answers the last word
+		<-b.wakeups
+		b.wanted()
+	}
+	b.settle(t)
 	b.release()
 	<-b.ended
 	for rest := b.written; len(rest) > 0; {

@@ -4,9 +4,10 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"runtime"
+	"slices"
 	"sync"
 
+	"github.com/belleville/belleville/consumers"
 	"github.com/belleville/belleville/internal/netpoll"
 )
 
@@ -14,6 +15,7 @@ const (
 	readSize     = 64 << 10 // what one read takes at most
 	scratchSize  = 64 << 10 // what one write gathers at most
 	eventBatch   = 512
+	turn         = 32
 	acceptBatch  = 64
 	readsInARow  = 16  // before others get their turn
 	acceptPause  = 500 // ticks without accepting once descriptors have run out
@@ -39,6 +41,8 @@ type loop struct {
 	scratch  []byte
 	target   *conn // whom write writes to
 	write    func([]byte) (int, error)
+	crew     consumers.Crew
+	served   []*conn // room for posts, in turn with posted
 	quit     bool
 
 	// Shared with whoever posts.
@@ -85,13 +89,15 @@ func (l *loop) run() error {
 			l.shut()
 			return err
 		}
-		for _, ev := range events {
-			l.event(ev)
-		}
-		if len(events) > 0 {
-			runtime.Gosched() // to the consumers that were told something: what they say is then written at once
+		for some := range slices.Chunk(events, turn) {
+			for _, ev := range some {
+				l.event(ev)
+			}
+			l.crew.Work()
+			l.attendAll() // what consumers say is written while the kernel's part of the connection is in the cache
 		}
 		l.attendAll()
+		l.crew.Work()
 		now := l.server.clock.now()
 		l.wheel.advance(now, func(e timerEntry) { l.look(e, now) })
 		l.reopen(now)
@@ -164,6 +170,9 @@ func (l *loop) read(c *conn) {
 
 // ended takes the end of a peer's stream. It may still read the answer to its last word.
 func (l *loop) ended(c *conn) {
+	if !c.caughtUp() {
+		return // the end is still there to be read
+	}
 	c.readable = false
 	wait := c.ended || c.partEnded()
 	l.flush(c)
@@ -177,27 +186,50 @@ func (l *loop) flush(c *conn) {
 	if c.fd < 0 {
 		return
 	}
-	l.target = c
-	done, err := c.flush(l.scratch, l.write)
+	p, err := l.send(c)
 	switch {
-	case done && c.stuck:
+	case err == nil && c.stuck:
 		c.stuck = false
 		err = l.poller.RemoveWrites(c.fd, token(c.slot, c.gen))
-	case !done && errors.Is(err, netpoll.ErrAgain):
+	case errors.Is(err, netpoll.ErrAgain):
 		err = l.awaitRoom(c)
 	}
 	if err != nil {
 		l.drop(c)
 		return
 	}
-	if done && c.flushed() {
+	if p == closing && c.writer == nil && c.flushed() {
 		if c.ended {
 			l.drop(c)
 			return
 		}
 		netpoll.CloseWrite(c.fd)
 	}
-	l.reschedule(c)
+	l.reschedule(c, p)
+}
+
+// send writes all, or as much as there is room for. It returns the phase in which the connection was before.
+func (l *loop) send(c *conn) (p phase, err error) {
+	if c.writer == nil {
+		data, p, whole := c.parcel(l.scratch)
+		if whole && len(data) == 0 {
+			return p, nil
+		}
+		if whole {
+			n, err := netpoll.Write(c.fd, data)
+			if n == len(data) {
+				return p, nil
+			}
+			c.unwrap(data[n:])
+			if err != nil {
+				return p, err
+			}
+		}
+	}
+	p, _ = c.current()
+	l.target = c
+	_, err = c.flush(l.scratch, l.write)
+	return p, err
 }
 
 // awaitRoom asks for an event when a connection that took no more does again.
@@ -236,6 +268,9 @@ func (l *loop) detach(c *conn) (net.Conn, error) {
 	l.forget(c)
 	return netpoll.Conn(fd)
 }
+
+// tell implements driver.
+func (l *loop) tell(s *consumers.Socket, m consumers.Message) bool { return l.crew.Message(s, m) }
 
 // local implements driver.
 func (l *loop) local(c *conn) netip.AddrPort { return netpoll.LocalAddr(c.fd) }

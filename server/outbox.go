@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/belleville/belleville/consumers"
+	"github.com/gobwas/ws"
 )
 
 // outbox is what waits for one peer. The connection's lock guards it.
@@ -20,6 +21,7 @@ type queue struct {
 	frames [][]byte
 	pong   []byte    // the answers to the peer's latest pings, which go before the frames
 	keys   *[]string // those of frames, where only the latest of each counts; nil while there is none
+	small  []byte    // the bytes of small frames that go to this peer alone
 
 	// What waits here and in the writer together.
 	count int
@@ -85,7 +87,7 @@ func (o *outbox) closeIn(t *traffic) {
 	if cap(q.frames) > keptFrames {
 		return
 	}
-	*q = queue{frames: q.frames[:0]}
+	*q = queue{frames: q.frames[:0], small: q.small[:0], pong: q.pong[:0]}
 	t.queues.Put(q)
 }
 
@@ -113,6 +115,23 @@ func (o *outbox) push(frame []byte) {
 	}
 	o.count++
 	o.bytes += len(frame)
+}
+
+// smallFrames is how many bytes of small frames a queue has room for.
+const smallFrames = 512
+
+// build returns the frame of a message that goes to this peer alone. While there is room it costs no allocation.
+func (q *queue) build(m consumers.Message) []byte {
+	size := ws.MaxHeaderSize + len(m.Data)
+	if q.small == nil && size <= smallFrames {
+		q.small = make([]byte, 0, smallFrames)
+	}
+	at := len(q.small)
+	if cap(q.small)-at < size {
+		return messageFrame(m)
+	}
+	q.small = appendFrame(q.small, opOf(m.Kind), m.Data)
+	return q.small[at:len(q.small):len(q.small)]
 }
 
 // shed throws away what the writer has not taken.

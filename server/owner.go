@@ -41,6 +41,15 @@ func (c *conn) resume() (more bool) {
 	return c.feedFrames(nil)
 }
 
+// caughtUp looks at what was left over, at the end of the stream. It reports whether that was all that the peer has said;
+// else its consumer is to take the rest first, and resume goes on.
+func (c *conn) caughtUp() bool {
+	if p, _ := c.current(); p != open || c.deaf || c.in == nil || len(c.in.tail) == 0 {
+		return true
+	}
+	return c.feedFrames(nil)
+}
+
 // flushed is called when all that waited is written. It reports whether the stream is to be ended now.
 func (c *conn) flushed() (end bool) {
 	c.mu.Lock()

@@ -37,14 +37,22 @@ func (l *loop) call(f func()) (done bool) {
 	}
 }
 
+// keptPosts is how many posts a loop has room for while there are none.
+const keptPosts = 4 << 10
+
 // attendAll does what was posted.
 func (l *loop) attendAll() {
 	l.mu.Lock()
 	posted, calls := l.posted, l.calls
-	l.posted, l.calls, l.asleep = nil, nil, false
+	l.posted, l.calls, l.asleep = l.served[:0], nil, false
 	l.mu.Unlock()
 	for _, c := range posted {
 		l.serve(c)
+	}
+	clear(posted)
+	l.served = nil
+	if cap(posted) <= keptPosts {
+		l.served = posted
 	}
 	for _, f := range calls {
 		f()

@@ -27,28 +27,24 @@ func (l *loop) flushIfWanted(c *conn) {
 	}
 }
 
-// reschedule makes sure that a connection is looked at in time when what happened calls for that sooner than
+// reschedule makes sure that a connection in a phase is looked at in time when what happened calls for that sooner than
 // was foreseen.
-func (l *loop) reschedule(c *conn) {
-	if c.fd < 0 {
-		return
-	}
-	now := l.server.clock.now()
-	soon := c.due
-	switch p, _ := c.current(); p {
+func (l *loop) reschedule(c *conn, p phase) {
+	cfg, soon := l.server.cfg.Load(), c.due
+	switch p {
 	case closing, ending:
-		soon = now + ticks(endTimeout)
+		soon = l.server.clock.now() + ticks(endTimeout)
 	case open:
-		soon = c.heard + ticks(l.server.cfg.Load().PingInterval)
+		soon = c.heard + ticks(cfg.PingInterval)
 		if c.starved {
-			soon = now + wheelStep
+			soon = l.server.clock.now() + wheelStep
 		}
 		if c.deaf {
 			soon = min(soon, c.heard+ticks(closeTimeout))
 		}
 	}
 	if c.writer != nil {
-		soon = min(soon, now+ticks(l.server.cfg.Load().WriteTimeout))
+		soon = min(soon, l.server.clock.now()+ticks(cfg.WriteTimeout))
 	}
 	if soon < c.due {
 		l.remember(c, soon)

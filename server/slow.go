@@ -96,7 +96,6 @@ func (o *outbox) outdate(key string) (dropped int) {
 // taken and whether the client is too slow.
 func (c *conn) sendLocked(frame []byte, key string) (taken, slow bool) {
 	limits := c.server.cfg.Load()
-	c.out.openIn(&c.server.traffic)
 	if c.out.policy == consumers.CloseSlow {
 		if c.out.full(len(frame), limits) {
 			c.shedLocked()

@@ -4,6 +4,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/belleville/belleville/consumers"
 )
 
 // run is the owner's goroutine, from the first byte to the last.
@@ -123,3 +125,6 @@ func (st *stream) detach(*conn) (net.Conn, error) {
 	st.detached = true
 	return st.net, nil
 }
+
+// tell implements driver.
+func (st *stream) tell(s *consumers.Socket, m consumers.Message) bool { return s.Message(m) }

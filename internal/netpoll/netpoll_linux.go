@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -191,22 +192,26 @@ func LocalAddr(fd int) netip.AddrPort {
 // Read reads what is there. The end of the stream is 0 bytes without an error.
 func Read(fd int, b []byte) (int, error) {
 	for {
-		n, err := unix.Read(fd, b)
-		if errors.Is(err, unix.EINTR) {
-			continue
+		n, _, errno := syscall.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
+		if errno == 0 {
+			return int(n), nil
 		}
-		return max(n, 0), again(err)
+		if errno != unix.EINTR {
+			return 0, again(errno)
+		}
 	}
 }
 
 // Write writes as much as there is room for.
 func Write(fd int, b []byte) (int, error) {
 	for {
-		n, err := unix.SendmsgN(fd, b, nil, nil, unix.MSG_NOSIGNAL)
-		if errors.Is(err, unix.EINTR) {
-			continue
+		n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), unix.MSG_NOSIGNAL, 0, 0)
+		if errno == 0 {
+			return int(n), nil
 		}
-		return max(n, 0), again(err)
+		if errno != unix.EINTR {
+			return 0, again(errno)
+		}
 	}
 }
 
