@@ -2,7 +2,9 @@ package pglayer_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -11,9 +13,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/belleville/belleville/channellayer"
 	"github.com/belleville/belleville/channellayer/pglayer"
 	"github.com/belleville/belleville/internal/parts"
+	"github.com/belleville/belleville/internal/pgtest"
+	"github.com/belleville/belleville/migrations"
 )
 
 // python is Debian's, which has Debian's psycopg2.
@@ -32,9 +38,32 @@ func startPeer(t *testing.T, url string, keys []string) *peer {
 	if err := exec.Command(python, "-c", "import psycopg2, msgpack, cryptography").Run(); err != nil {
 		parts.Need(t, "psycopg2", fmt.Errorf("%w: psycopg2, msgpack, cryptography for %s (Debian's packages python3-psycopg2, python3-msgpack, python3-cryptography)", parts.ErrMissing, python))
 	}
+	return startProgram(t, exec.Command(python, "testdata/peer.py", url, encryptionKeys(t, keys)))
+}
+
+// startChannelsPostgres starts a Python process that has channels_postgres itself. Debian has no package of it: the
+// folders in which it is, with a Django and a psycopg that it works with, are named by the environment.
+func startChannelsPostgres(t *testing.T, url string, keys []string) *peer {
+	t.Helper()
+	folders := os.Getenv("BELLEVILLE_CHANNELS_POSTGRES")
+	if folders == "" {
+		t.Skip("BELLEVILLE_CHANNELS_POSTGRES names no folders with channels_postgres, which Debian lacks: docs/layers.md")
+	}
+	cmd := exec.Command(python, "testdata/channelspostgres.py", url, encryptionKeys(t, keys))
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+folders)
+	return startProgram(t, cmd)
+}
+
+func encryptionKeys(t *testing.T, keys []string) string {
+	t.Helper()
 	text, err := json.Marshal(keys)
 	must(t, err)
-	cmd := exec.Command(python, "testdata/peer.py", url, string(text))
+	return string(text)
+}
+
+// startProgram starts a Python process that obeys orders.
+func startProgram(t *testing.T, cmd *exec.Cmd) *peer {
+	t.Helper()
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	must(t, err)
@@ -63,6 +92,10 @@ func (p *peer) do(answer any, message, call string, args ...any) {
 		p.Fatalf("the Python process ended at %s: %v", call, p.answers.Err())
 	}
 	if answer == nil {
+		var failed struct{ Error string }
+		if json.Unmarshal(p.answers.Bytes(), &failed) == nil && failed.Error != "" {
+			p.Fatalf("%s: %s", call, failed.Error)
+		}
 		return
 	}
 	if err := json.Unmarshal(p.answers.Bytes(), answer); err != nil {
@@ -98,6 +131,23 @@ func want(t testing.TB, q *channellayer.Queue, e channellayer.Event) {
 	}
 }
 
+// startPython starts a process that stands for a Django site.
+type startPython func(t *testing.T, url string, keys []string) *peer
+
+// both runs a test with each of them.
+func both(t *testing.T, name string, run func(*testing.T, startPython)) {
+	t.Run(name+", statements as channels_postgres does them", func(t *testing.T) { run(t, startPeer) })
+	t.Run(name+", channels_postgres itself", func(t *testing.T) { run(t, startChannelsPostgres) })
+}
+
+// refuses has the peer do what must fail, and returns the error.
+func (p *peer) refuses(message, call string, args ...any) string {
+	p.Helper()
+	var answer struct{ Error string }
+	p.do(&answer, message, call, args...)
+	return answer.Error
+}
+
 // everyValue is a message with all that msgpack and Python share, as Python writes it, and what it is here.
 const everyValue = `{'type': 'chat.message', 'text': 'héllo 🎸', 'n': 42, 'neg': -7, 'big': 2199023255552, 'min': -9223372036854775808,
 	'f': 1.5, 'whole': 1000.0, 'b': b'\x00\xff', 'none': None, 't': True, 'l': [1, 'a', [b'']], 'd': {'k': 'v', 'ünïcode': {}}}`
@@ -122,10 +172,10 @@ func TestWithPython(t *testing.T) {
 	}
 	d := site(t)
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+		both(t, tt.name, func(t *testing.T, start startPython) {
 			c := at(d.URL())
 			c.SymmetricEncryptionKeys = tt.ours
-			ours, theirs := open(t, c), startPeer(t, d.URL(), tt.theirs)
+			ours, theirs := open(t, c), start(t, d.URL(), tt.theirs)
 			t.Run("Django sends to a group of ours", func(t *testing.T) { groupFromPython(t, ours, theirs) })
 			t.Run("Django sends to a channel of ours", func(t *testing.T) {
 				name, q := channel(t, ours)
@@ -197,36 +247,51 @@ func largeMessages(t *testing.T, ours *pglayer.Layer, theirs *peer) {
 	}
 }
 
-// TestF28 is that row of the table of faults: sizes at which the notification would have 7990 to 8010 bytes.
-func TestF28(t *testing.T) {
+// TestNamesWithPython checks which names of groups Django takes: no others are taken here.
+func TestNamesWithPython(t *testing.T) {
 	d := site(t)
-	d.Exec(t, pythonTrigger) // which fails at exactly 8000
-	c := at(d.URL())
-	ours, other, theirs := open(t, c), open(t, c), startPeer(t, d.URL(), nil)
-	there := theirs.channel()
-	name, q := channel(t, ours, "edge")
-	theirs.do(nil, "", "group_add", "edge", there)
-	sizes := 0
-	for size := 5750; size <= 6060; size++ {
-		if size == 5780 {
-			size = 5845 // what is in between is far from every edge
+	both(t, "of the longest name", func(t *testing.T, start startPython) {
+		ours, theirs := open(t, at(d.URL())), start(t, d.URL(), nil)
+		there := theirs.channel()
+		fits, tooLong := strings.Repeat("g", 89), strings.Repeat("g", 90)
+		_, q := channel(t, ours, fits)
+		theirs.do(nil, everyValue, "group_send", fits)
+		want(t, q, everyValueHere())
+		theirs.do(nil, "", "group_add", fits, there)
+		must(t, ours.GroupSend(t.Context(), fits, everyValueHere()))
+		want(t, q, everyValueHere())
+		theirs.receives(there, everyValue)
+		if said := theirs.refuses("", "group_add", tooLong, there); !strings.HasPrefix(said, "StringDataRightTruncation") {
+			t.Errorf("Django takes a group's name of 90 characters: %q", said)
 		}
-		e := channellayer.Event{"type": "edge", "b": make([]byte, size-18)}
-		must(t, other.GroupSend(t.Context(), "edge", e))
-		want(t, q, e)
-		must(t, other.Send(t.Context(), name, e))
-		want(t, q, e)
-		theirs.receives(there, fmt.Sprintf(`{'type': 'edge', 'b': b'%s'}`, strings.Repeat(`\x00`, size-18)))
-		sizes++
-	}
-	row(t, true, "F28", "notifications of about 8000 bytes", fmt.Sprint("all of ", sizes, " sizes came, to us and to Python"), "0 failed")
+		if err := ours.GroupSend(t.Context(), tooLong, said(1)); !errors.Is(err, channellayer.ErrInvalidName) {
+			t.Errorf("GroupSend to a name of 90 characters = %v, want %v", err, channellayer.ErrInvalidName)
+		}
+		plain := strings.Repeat("c", channellayer.MaxName)
+		must(t, ours.Send(t.Context(), plain, everyValueHere()))
+		theirs.receives(plain, everyValue)
+	})
 }
 
-// pythonTrigger is the trigger as wire.md describes that of channels_postgres 1.1.3, with its edge.
-const pythonTrigger = `CREATE OR REPLACE FUNCTION channels_postgres_notify() RETURNS trigger LANGUAGE plpgsql AS $$
-	DECLARE whole text := NEW.id || ':' || NEW.channel || ':' || encode(NEW.message, 'base64') || ':' || extract(epoch FROM NEW.expire);
-	BEGIN
-		IF octet_length(whole) > 8000 THEN whole := NEW.id || ':' || NEW.channel; END IF;
-		PERFORM pg_notify('channels_postgres_messages', whole);
-		RETURN NEW;
-	END $$`
+// TestTablesOfDjango works on tables that the migrations of channels_postgres have made.
+func TestTablesOfDjango(t *testing.T) {
+	d := pgtest.Open(t)
+	theirs := startChannelsPostgres(t, d.URL(), nil)
+	theirs.do(nil, "", "migrate")
+	ours := open(t, at(d.URL()))
+	groupFromPython(t, ours, theirs)
+	there := theirs.channel()
+	must(t, ours.Send(t.Context(), there, everyValueHere()))
+	theirs.receives(there, everyValue)
+	conn, err := pgx.Connect(t.Context(), d.URL())
+	must(t, err)
+	defer func() { must(t, conn.Close(context.Background())) }()
+	for _, s := range migrations.Sets() {
+		if s.Name != "channels_postgres" {
+			continue
+		}
+		if err := migrations.Up(t.Context(), conn, s); err == nil {
+			t.Errorf("belleville migrate up %s takes over what Django has made", s.Name)
+		}
+	}
+}

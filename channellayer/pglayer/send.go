@@ -17,9 +17,9 @@ const (
 	// any length and in lines of base64.
 	inlineMost = 5600
 
-	// byRowLeast is the size of the smallest message that surely does not. What is in between may come to just the 8000
-	// bytes with which the trigger of channels_postgres fails, and is put in so that it cannot.
-	byRowLeast = 6050
+	// byRowLeast is the size of the smallest message for which no trigger of channels_postgres tries that. What is in
+	// between may not fit, so that the trigger fails, of 1.1.3 and before for all of them, and is put in so that it cannot.
+	byRowLeast = 7169
 
 	// mostTogether is about how many bytes of messages go together.
 	mostTogether = 4 << 20
