@@ -38,6 +38,9 @@ func (c *conn) expire(now int64) (next int64, drop bool) {
 		return c.expireOpen(now, since)
 	case closing:
 		next = since + ticks(closeTimeout)
+		if c.writer != nil { // for a peer that takes nothing there is no more time than when it was open
+			next = min(next, c.writer.moved+ticks(cfg.WriteTimeout))
+		}
 		return next, next <= now
 	case ending:
 		next = since + ticks(endTimeout)

@@ -85,11 +85,17 @@ func talk(t testing.TB, addr string, n int, pause time.Duration) *talkers {
 // raw opens a WebSocket of nobody that nobody reads.
 func raw(t testing.TB, addr, path string) (net.Conn, *bufio.Reader) {
 	t.Helper()
+	return rawWith(t, addr, path, "")
+}
+
+// rawWith is raw with more lines in the head.
+func rawWith(t testing.TB, addr, path, lines string) (net.Conn, *bufio.Reader) {
+	t.Helper()
 	conn, err := net.DialTimeout("tcp", addr, handshakeTimeout)
 	must(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	in := bufio.NewReaderSize(conn, 512)
-	must(t, (&socket{conn: conn}).shakeHands(in, path, ""))
+	must(t, (&socket{conn: conn}).shakeHandsWith(in, path, lines))
 	return conn, in
 }
 

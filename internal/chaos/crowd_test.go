@@ -67,6 +67,11 @@ func (s *socket) shakeHands(in *bufio.Reader, path, client string) error {
 	if client != "" {
 		headers += "X-Forwarded-For: " + client + "\r\n"
 	}
+	return s.shakeHandsWith(in, path, headers)
+}
+
+// shakeHandsWith is shakeHands with lines in the head.
+func (s *socket) shakeHandsWith(in *bufio.Reader, path, headers string) error {
 	_ = s.conn.SetDeadline(time.Now().Add(handshakeTimeout)) // an open connection takes it
 	_, err := io.WriteString(s.conn, "GET "+path+" HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://127.0.0.1\r\nConnection: Upgrade\r\n"+
 		"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"+headers+"\r\n")

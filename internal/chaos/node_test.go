@@ -21,8 +21,12 @@ import (
 const asNode = "BELLEVILLE_CHAOS_NODE"
 
 func TestMain(m *testing.M) {
-	if url := os.Getenv(asNode); url != "" {
-		if err := beNode(url); err != nil {
+	be, url := beNode, os.Getenv(asNode)
+	if url == "" {
+		be, url = beLoginServer, os.Getenv(asLoginServer)
+	}
+	if url != "" {
+		if err := be(url); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -245,13 +245,18 @@ func Duplicate(l syscall.Conn) (int, error) {
 	if dupErr != nil {
 		return -1, fmt.Errorf("listener: %w", dupErr)
 	}
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // a unix socket has no such option
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)                // a unix socket has no such option
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, mostUnsent) // nor this one
 	if err := unix.SetNonblock(fd, true); err != nil {
 		_ = unix.Close(fd)
 		return -1, fmt.Errorf("listener: %w", err)
 	}
 	return fd, nil
 }
+
+// mostUnsent is how many bytes the kernel keeps of a connection beyond those that are under way. It would keep megabytes
+// for a peer that does not read, which then counts as one that does.
+const mostUnsent = 128 << 10
 
 // SetUserTimeout makes the connections that a listener accepts from now on end once something that was sent has not
 // been acknowledged for so long.

@@ -1,0 +1,159 @@
+package chaos_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/belleville/belleville/channellayer/memlayer"
+	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/consumers/builtin"
+	"github.com/belleville/belleville/djangocompat"
+	"github.com/belleville/belleville/internal/pgtest"
+	"github.com/belleville/belleville/routing"
+	"github.com/belleville/belleville/server"
+	"github.com/belleville/belleville/sessionstore"
+)
+
+// asLoginServer makes the test's program be a server that logs in: its value is the URL of a database.
+const asLoginServer = "BELLEVILLE_CHAOS_LOGINS"
+
+// iterations is what a hash costs in Django 3.2.
+const iterations = 260_000
+
+// beLoginServer serves an echo, and logins over HTTP that are checked against the database, until it is killed. It prints
+// where, and then, for each line that it reads, how many logins were under way at once since the line before.
+func beLoginServer(databaseURL string) error {
+	ctx := context.Background()
+	store, err := sessionstore.Open(ctx, sessionstore.Config{
+		DatabaseURL: djangocompat.NewSecret(databaseURL), Keys: djangocompat.NewKeys(secretKey), Passwords: djangocompat.HasherConfig{Iterations: iterations},
+	})
+	if err != nil {
+		return err
+	}
+	var now, most atomic.Int64
+	login := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := now.Add(1)
+		_, err := store.Authenticate(r.Context(), r.FormValue("username"), r.FormValue("password"))
+		now.Add(-1)
+		switch {
+		case errors.Is(err, sessionstore.ErrBusy): // it was not under way
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		case err != nil:
+			w.WriteHeader(http.StatusForbidden)
+		}
+		for seen := most.Load(); n > seen && !most.CompareAndSwap(seen, n); seen = most.Load() {
+		}
+	})
+	app := routing.URLRouter{
+		routing.Path("ws/anyone/", builtin.Echo()),
+		routing.Path("login/", consumers.Handler(login)),
+	}
+	l, err := server.Listen("127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.New(app, memlayer.New(memlayer.Config{}), server.Config{}).Serve(ctx, l) }()
+	fmt.Println(l.Addr())
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		fmt.Println(most.Swap(0))
+	}
+	return <-ended
+}
+
+// startLoginServer starts such a server, and returns where it is and how to ask how many logins were under way at once.
+func startLoginServer(t *testing.T, db *pgtest.Database) (addr string, most func() int) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), asLoginServer+"="+db.URL())
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	must(t, err)
+	out, err := cmd.StdoutPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed
+	})
+	_, err = fmt.Fscanln(out, &addr)
+	must(t, err)
+	return addr, func() (n int) {
+		_, err := fmt.Fprintln(in)
+		must(t, err)
+		_, err = fmt.Fscanln(out, &n)
+		must(t, err)
+		return n
+	}
+}
+
+// TestT09FloodOfLogins has passwords to check come faster than they can be hashed, beside clients that talk.
+func TestT09FloodOfLogins(t *testing.T) {
+	n, aSecond, duration := size(5000, 100), size(200, 50), size(30*time.Second, 3*time.Second)
+	db := pgtest.Open(t)
+	pgtest.Schema(t, db, pgtest.Django52)
+	db.Exec(t, "INSERT INTO auth_user (id, password, is_superuser, username, first_name, last_name, email, is_staff, is_active, date_joined) "+
+		"VALUES (1, $1, false, 'alice', '', '', '', false, true, now())", djangocompat.HashPassword("wonderland", djangocompat.PasswordConfig{Iterations: iterations}))
+	addr, most := startLoginServer(t, db)
+	honest := talk(t, addr, n, size(5*time.Second, 200*time.Millisecond))
+	pass(size(15*time.Second, time.Second))
+	before, _ := honest.took()
+	answers := floodLogins(t, "http://"+addr+"/login/", aSecond, duration)
+	during, failed := honest.took()
+	honest.end()
+	tried := 0
+	for _, count := range answers {
+		tried += count
+	}
+	const bound = 64 // the default of Config.MaxHashing
+	what := fmt.Sprintf("%.0f logins a second beside %d sockets that echo", float64(tried)/duration.Seconds(), n)
+	atOnce := most()
+	// Those that are refused are counted for a moment, too.
+	row(t, atOnce > 0 && atOnce <= bound+20, "T09", what, fmt.Sprintf("%d under way at once; answers %v", atOnce, answers), fmt.Sprintf("%d wait, the others are refused", bound))
+	row(t, failed == 0 && answers[0] == 0, "T09", what, fmt.Sprintf("%d sockets lost, %d logins without an answer", failed, answers[0]), "none")
+	limit := max(2*before, size(25*time.Millisecond, time.Second)) // a test host may have other things to do
+	row(t, during <= limit, "T09", what, fmt.Sprintf("p99 of the echoes %s, before %s", milliseconds(during), milliseconds(before)), fmt.Sprint("twice, or ", size(25*time.Millisecond, time.Second), " where that is more"))
+}
+
+// floodLogins tries to log in, so often a second, with the right password, a wrong one, and the name of nobody by turns. It
+// returns how many tries had which status, 0 for no answer.
+func floodLogins(t *testing.T, to string, aSecond int, duration time.Duration) map[int]int {
+	t.Helper()
+	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 200}}
+	defer client.CloseIdleConnections()
+	var mu sync.Mutex // guards answers
+	answers := make(map[int]int)
+	var trying sync.WaitGroup
+	ticks := time.NewTicker(time.Second / time.Duration(aSecond))
+	defer ticks.Stop()
+	for i := range int(duration.Seconds()) * aSecond {
+		<-ticks.C
+		trying.Go(func() {
+			form := url.Values{"username": {[]string{"alice", "alice", fmt.Sprint("nobody", i)}[i%3]}, "password": {[]string{"wonderland", "x", "x"}[i%3]}}
+			status := 0
+			if r, err := client.Post(to, "application/x-www-form-urlencoded", strings.NewReader(form.Encode())); err == nil {
+				_, _ = io.Copy(io.Discard, r.Body) // the status is what counts
+				_ = r.Body.Close()
+				status = r.StatusCode
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			answers[status]++
+		})
+	}
+	trying.Wait()
+	return answers
+}
