@@ -82,7 +82,13 @@ func TestT22RefusalsAndHandovers(t *testing.T) {
 			if rule == authmw.Authenticated && k == key {
 				continue // is let in
 			}
-			audit(authmw.Stack(authmw.Require(app, rule), s, authmw.Config{}), k, "/"+rule.String(), http.StatusForbidden)
+			guarded := authmw.Stack(authmw.Require(app, rule), s, authmw.Config{})
+			audit(guarded, k, "/"+rule.String(), http.StatusForbidden)
+			_, err := guarded.Open(t.Context(), visit(sessionCookie(k)))
+			if audited++; err == nil || consumers.DenialOf(err).Header.Get("Vary") != "Cookie" {
+				wrong++
+				t.Errorf("a WebSocket at %s: %v, want a refusal with Vary: Cookie", rule, err)
+			}
 		}
 	}
 	path := func(key, next string) string {

@@ -186,10 +186,10 @@ func (a recognising) Open(ctx context.Context, s *consumers.Scope) (consumers.In
 	inner := completed{consumers.ApplicationFunc(func(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
 		instance, err := a.app.Open(ctx, s)
 		switch {
+		case err != nil && own:
+			return nil, vary(err)
 		case s.Type != consumers.TypeHTTP || !own:
 			return instance, err
-		case err != nil:
-			return nil, vary(err)
 		}
 		return a.recogniser.respond(ctx, s, instance)
 	}), a.steps}
