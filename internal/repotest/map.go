@@ -89,7 +89,7 @@ var homes = map[string][]string{
 // unseeded says which packages may import a hash that anybody can calculate. With one, who chooses names chooses where
 // they are put; it is for what another program calculates too. Everything else has hash/maphash, or a map.
 var unseeded = map[string][]string{
-	"hash/adler32": {"djangocompat"},            // the end of a zlib stream
+	"hash/adler32": {},
 	"hash/crc32":   {"channellayer/redislayer"}, // Django finds the host of a name by it
 	"hash/crc64":   {},
 	"hash/fnv":     {},
