@@ -99,7 +99,7 @@ func listen(t *testing.T, addr string, n int) *audience {
 	t.Cleanup(a.listening.Wait)
 	for range n {
 		c, in := raw(t, addr, "/ws/open/")
-		a.listening.Go(func() { a.hear(t, c, in) })
+		a.listening.Go(func() { a.hear(t, c, bufio.NewReaderSize(in, 2*len(long))) }) // a message is one read
 	}
 	return a
 }
@@ -163,6 +163,9 @@ func (a *audience) took() (p99 time.Duration, failed int) {
 	return quantile(times, 0.99), a.failed
 }
 
+// long is a message's payload.
+var long = strings.Repeat("z", 4000)
+
 // speak says something long to the group as often as it is told to, until the test ends.
 func speak(t *testing.T, addr string, every time.Duration) {
 	t.Helper()
@@ -179,7 +182,7 @@ func speak(t *testing.T, addr string, every time.Duration) {
 		ticks := time.NewTicker(every)
 		defer ticks.Stop()
 		for {
-			text := fmt.Sprintf(`{"t":%d,"z":"%s"}`, time.Now().UnixNano(), strings.Repeat("z", 2000))
+			text := fmt.Sprintf(`{"t":%d,"z":"%s"}`, time.Now().UnixNano(), long)
 			frame := append([]byte{0x81, 0x80 | 126}, binary.BigEndian.AppendUint16(nil, uint16(len(text)))...)
 			if _, err := c.Write(append(append(frame, 0, 0, 0, 0), text...)); err != nil {
 				return
@@ -211,7 +214,7 @@ func TestT34ClientsThatDoNotRead(t *testing.T) {
 	n, stalled := size(9500, 50), size(500, 5)
 	s := serve(t, "", openRoutes("BELLEVILLE_LIMITS_WRITE_TIMEOUT="+timeout.String())...)
 	readers := listen(t, s.addr, n)
-	speak(t, s.addr, size(250*time.Millisecond, 5*time.Millisecond))
+	speak(t, s.addr, size(500*time.Millisecond, 10*time.Millisecond))
 	pass(size(5*time.Second, 500*time.Millisecond))
 	most, open, closed := 0, 0.0, 0.0
 	r := inTurns(t, s, readers, size(2, 1), each, func(t *testing.T) {
