@@ -9,8 +9,8 @@ import (
 
 // reloadable are the keys that a running process can change, by how they begin.
 var reloadable = []string{
-	"routes.", "tokens.", "limits.", "trusted_proxies", "root_path", "proxy_protocol",
-	"django.allowed_hosts", "django.allowed_origins", "django.debug",
+	"routes.", "tokens.", "authentication.", "limits.", "trusted_proxies", "root_path", "proxy_protocol",
+	"django.allowed_hosts", "django.allowed_origins", "django.debug", "django.secret_key",
 }
 
 // fixed are those of them that it cannot: what they make exists from the start.
@@ -21,8 +21,8 @@ func canReload(path string) bool {
 	return !slices.Contains(fixed, path) && slices.ContainsFunc(reloadable, func(p string) bool { return strings.HasPrefix(path, p) })
 }
 
-// Reloaded returns what a process that runs with c can take over of next at once: routes, tokens, origins, limits and
-// trusted proxies; and the keys of next that count after a restart only. An error is [Mistakes]: what is taken over
+// Reloaded returns what a process that runs with c can take over of next at once: routes, tokens, origins, limits,
+// trusted proxies, SECRET_KEY and its fallbacks; and the keys of next that count after a restart only. An error is [Mistakes]: what is taken over
 // does not go with what stays.
 func (c *Config) Reloaded(next *Config) (merged *Config, restart []string, err error) {
 	m := *c
@@ -59,6 +59,13 @@ func (c *Config) Reloaded(next *Config) (merged *Config, restart []string, err e
 		return nil, restart, l.mistakes
 	}
 	return &m, restart, nil
+}
+
+// SameVerdicts reports whether both find the same of whoever comes with a session or a token: their keys and kinds of
+// tokens are the same.
+func (c *Config) SameVerdicts(next *Config) bool {
+	return reflect.DeepEqual(c.Django.SecretKey, next.Django.SecretKey) &&
+		reflect.DeepEqual(c.Django.SecretKeyFallbacks, next.Django.SecretKeyFallbacks) && reflect.DeepEqual(c.Tokens, next.Tokens)
 }
 
 // changedKeys returns the keys of a table that do not have their defaults: those were given.

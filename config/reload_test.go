@@ -31,7 +31,9 @@ func TestReloaded(t *testing.T) {
 		{"proxies", good, `trusted_proxies = ["10.0.0.0/8"]` + "\nproxy_protocol = true" + good, nil, ""},
 		{"an address", good, `listen = ":1"` + good, []string{"listen"}, ""},
 		{"a limit that is made at the start", good, good + "[limits]\nloops = 3\nmax_hashing = 2", []string{"limits.loops", "limits.max_hashing"}, ""},
-		{"the secret key", good, without("secret_key") + `secret_key = "another"`, []string{"django.secret_key"}, ""},
+		{"the secret key", good, without("secret_key") + `secret_key = "another"` + "\nsecret_key_fallbacks = [\"the old one\"]", nil, ""},
+		{"how tokens and sessions go together", good, good + "[authentication]\nfirst = \"token\"", nil, ""},
+		{"a column of users", good, columns + good, []string{"django.user.columns"}, ""},
 		{"the log", good, good + "[log]\nlevel = \"debug\"", []string{"log.level"}, ""},
 		{"a cache of another name", good, good + "[django.caches.sessions]\nbackend = \"django.core.cache.backends.db.DatabaseCache\"\nlocation = \"t\"", []string{"django.caches"}, ""},
 		{
@@ -63,8 +65,11 @@ func TestReloaded(t *testing.T) {
 			if tt.restart == nil && again.Limits != next.Limits {
 				t.Errorf("limits = %+v, want %+v", again.Limits, next.Limits)
 			}
-			if merged.Listen[0] != before.Listen[0] || merged.Django.SecretKey != before.Django.SecretKey {
+			if merged.Listen[0] != before.Listen[0] || !slices.Equal(merged.Django.User.Columns, before.Django.User.Columns) {
 				t.Error("what counts after a restart was taken over")
+			}
+			if merged.Django.SecretKey.Reveal() != next.Django.SecretKey.Reveal() || merged.Authentication != next.Authentication {
+				t.Error("what counts at once was not taken over")
 			}
 		})
 	}

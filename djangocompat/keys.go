@@ -73,6 +73,18 @@ func NewKeys(secret string, fallbacks ...string) Keys {
 	return Keys{newKeyring(secrets)}
 }
 
+// Apart returns Keys of each key alone, SECRET_KEY first.
+func (k Keys) Apart() []Keys {
+	if k.ring == nil {
+		return nil
+	}
+	apart := make([]Keys, len(k.ring.secrets))
+	for i, s := range k.ring.secrets {
+		apart[i] = Keys{newKeyring([]Secret{s})}
+	}
+	return apart
+}
+
 // IsZero reports whether there is no key to sign with.
 func (k Keys) IsZero() bool { return k.ring == nil || k.ring.secrets[0].IsZero() }
 

@@ -34,7 +34,7 @@ type SpentTickets interface {
 // once. They are for the query string and the subprotocol, where a longer-lived token should not be.
 type Tickets struct {
 	signed *Signed
-	notes  *djangocompat.Signer // makes what a ticket is remembered by
+	notes  []*djangocompat.Signer // make what a ticket is remembered by, one for each key
 	spent  SpentTickets
 }
 
@@ -52,9 +52,16 @@ func NewTickets(users Users, keys djangocompat.Keys, cfg TicketConfig) (*Tickets
 	if err != nil {
 		return nil, err
 	}
-	notes, err := djangocompat.NewSigner(keys, djangocompat.SignerConfig{Salt: notesSalt})
-	if err != nil {
-		return nil, err
+	var notes []*djangocompat.Signer
+	for _, key := range keys.Apart() {
+		if key.IsZero() {
+			continue // a fallback that is empty verifies nothing
+		}
+		n, err := djangocompat.NewSigner(key, djangocompat.SignerConfig{Salt: notesSalt})
+		if err != nil {
+			return nil, err
+		}
+		notes = append(notes, n)
 	}
 	spent := cfg.Spent
 	if spent == nil {
@@ -74,17 +81,13 @@ func (t *Tickets) Verify(ctx context.Context, token, backend string) (*Identity,
 	if err != nil {
 		return nil, err
 	}
-	digest := t.digestOf(token)
-	first, err := t.spent.Spend(ctx, digest, o.expires)
-	switch {
-	case err != nil:
+	digests := t.digestsOf(token)
+	if err := t.spend(ctx, digests, o.expires); err != nil {
 		return nil, err
-	case !first:
-		return nil, refuse(Spent)
 	}
 	id, err := t.signed.identity(ctx, o, backend)
 	if err != nil && unavailable(err) {
-		t.spent.Return(context.WithoutCancel(ctx), digest)
+		t.unspend(ctx, digests)
 	}
 	if err != nil {
 		return nil, err
@@ -93,12 +96,39 @@ func (t *Tickets) Verify(ctx context.Context, token, backend string) (*Identity,
 	return id, nil
 }
 
-// digestOf returns what a ticket is remembered by. Its text is all signed, so there is one text for it. It takes the
+// spend notes that a ticket is used. It was before if it was under any of the keys.
+func (t *Tickets) spend(ctx context.Context, digests []sessionstore.TicketDigest, expires time.Time) error {
+	for i, d := range digests {
+		first, err := t.spent.Spend(ctx, d, expires)
+		if err != nil {
+			t.unspend(ctx, digests[:i])
+			return err
+		}
+		if !first {
+			return refuse(Spent)
+		}
+	}
+	return nil
+}
+
+// unspend takes the notes back, whatever has become of the client.
+func (t *Tickets) unspend(ctx context.Context, digests []sessionstore.TicketDigest) {
+	for _, d := range digests {
+		t.spent.Return(context.WithoutCancel(ctx), d)
+	}
+}
+
+// digestsOf returns what a ticket is remembered by. Its text is all signed, so there is one text for it. It takes the
 // site's key, too: what remembers it in the database is a session there, which whoever could compute its key might
-// come with, and log out of, so that the ticket would be good again.
-func (t *Tickets) digestOf(ticket string) sessionstore.TicketDigest {
-	sum := sha256.Sum256([]byte(t.notes.Sign(ticket)))
-	return sessionstore.TicketDigest(sum[:20])
+// come with, and log out of, so that the ticket would be good again. There is a digest for each key, so that a ticket
+// that was spent before SECRET_KEY became a fallback stays spent.
+func (t *Tickets) digestsOf(ticket string) []sessionstore.TicketDigest {
+	digests := make([]sessionstore.TicketDigest, len(t.notes))
+	for i, n := range t.notes {
+		sum := sha256.Sum256([]byte(n.Sign(ticket)))
+		digests[i] = sessionstore.TicketDigest(sum[:20])
+	}
+	return digests
 }
 
 // spentHere remembers tickets in this process, in two generations: when the younger one is as old as a ticket can

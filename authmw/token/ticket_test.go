@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -30,10 +31,28 @@ func TestWhatATicketIsRememberedByTakesTheSitesKey(t *testing.T) {
 		}
 		_, _ = v.Verify(t.Context(), text, "a") // who it is does not matter
 	}
-	if len(l.digests) != 3 || l.digests[0] != l.digests[1] {
+	if len(l.digests) != 4 || l.digests[0] != l.digests[1] {
 		t.Fatalf("one ticket is remembered by %x", l.digests)
 	}
 	if l.digests[0] == l.digests[2] {
 		t.Error("whoever has a ticket knows what it is remembered by")
+	}
+	if l.digests[0] != l.digests[3] {
+		t.Error("a ticket is not remembered by the key of before")
+	}
+}
+
+func TestATicketStaysSpentWhenTheKeyIsRotated(t *testing.T) {
+	text := new(bed).dumpsAt(t, "ann", "belleville.ticket", time.Now())
+	spent := token.NewSpentInProcess(token.SignedConfig{})
+	for i, keys := range []djangocompat.Keys{djangocompat.NewKeys(siteKey), djangocompat.NewKeys("a newer key", siteKey)} {
+		v, err := token.NewTickets(people{}, keys, token.TicketConfig{Spent: spent})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = v.Verify(t.Context(), text, "a")
+		if r, refused := errors.AsType[*token.Refusal](err); i == 0 && err != nil || i == 1 && (!refused || r.Reason != token.Spent) {
+			t.Errorf("with %d keys: %v", i+1, err)
+		}
 	}
 }

@@ -76,8 +76,14 @@ func (s *site) replace(ctx context.Context, cfg *config.Config) error {
 			return err
 		}
 	}
+	if err := s.store.Reload(ctx, cfg.Sessions(nil, s.logger)); err != nil {
+		return err
+	}
 	for _, l := range s.servers {
 		l.server.Reload(app, cfg.Server(nil, s.logger))
+	}
+	if now := s.reloader.now; !now.SameVerdicts(cfg) {
+		s.following.live.TouchAll()
 	}
 	return nil
 }
