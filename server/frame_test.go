@@ -9,10 +9,19 @@ import (
 func TestT26AMessageBehindTheHandshakeIsNotLost(t *testing.T) {
 	onBoth(t, echoes, server.Config{}, func(t *testing.T, s *site) {
 		whole := goodHead + frame(fText, "early") + frame(fText, "bird")
-		for split := 1; split < len(whole); split += 7 {
+		for split := range len(whole) + 1 { // 0: all at once; the last: byte by byte
 			p := s.raw(t)
-			p.say(whole[:split])
-			p.say(whole[split:])
+			switch split {
+			case 0:
+				p.say(whole)
+			case len(whole):
+				for i := range len(whole) {
+					p.say(whole[i : i+1])
+				}
+			default:
+				p.say(whole[:split])
+				p.say(whole[split:])
+			}
 			if r, _ := p.answer(); r.StatusCode != 101 {
 				t.Fatalf("status = %d, want 101", r.StatusCode)
 			}
