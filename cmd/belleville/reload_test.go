@@ -75,3 +75,67 @@ func TestSIGHUPReadsTheConfigurationAgain(t *testing.T) {
 		t.Errorf("the end: %v\n%s", err, log)
 	}
 }
+
+func TestSIGHUPRotatesTheKeyAndTakesOverTokens(t *testing.T) {
+	front := "listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n"
+	path := configuration(t, djangoDatabase(t), front, "")
+	cmd, line, log := child(t, path)
+	m := regexp.MustCompile(bannerFormat).FindStringSubmatch(line)
+	if m == nil {
+		t.Fatalf("belleville did not start: %q\n%s", line, log)
+	}
+	s := &serving{belleville: &belleville{addr: m[1], admin: m[2]}}
+	was, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	times := 0
+	again := func(text, want string) {
+		t.Helper()
+		before := strings.Count(log.String(), want)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, want, func() bool { return strings.Count(log.String(), want) > before })
+		times++
+	}
+	const done = "the configuration was read again"
+	key := "secret_key = '" + djangoKey + "'\n"
+	rotated := strings.Replace(string(was), key, "secret_key = 'another key'\nsecret_key_fallbacks = ['"+djangoKey+"']\n", 1)
+	ws, _ := s.open(t, s.addr, "/ws/chat/lobby/", testOrigin, aliceCookie)
+	if ws == nil {
+		t.Fatalf("alice is not let in\n%s", log)
+	}
+	enters := func(want int) {
+		t.Helper()
+		opened, got := s.open(t, s.addr, "/ws/chat/lobby/", testOrigin, aliceCookie)
+		if opened != nil {
+			_ = opened.CloseNow()
+		}
+		if got != want {
+			t.Errorf("after %d reloads alice is answered %d, want %d\n%s", times, got, want, log)
+		}
+	}
+
+	again(rotated, done)
+	enters(http.StatusSwitchingProtocols)
+	again(rotated+"[[tokens]]\nkind = \"authtoken\"\ntable = \"nowhere\"\n", `there is no table \"nowhere\"`)
+	enters(http.StatusSwitchingProtocols)
+	again(rotated+"[[tokens]]\nkind = \"simplejwt\"\nuser_id_field = \"email\"\n", done)
+	if err := ws.Write(t.Context(), websocket.MessageText, []byte(`{"message": "still here"}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, got, err := ws.Read(t.Context()); !strings.Contains(string(got), "still here") {
+		t.Errorf("the socket that was open: %q, %v", got, err)
+	}
+
+	again(strings.Replace(string(was), key, "secret_key = 'another key'\n", 1), done)
+	_, _, err = ws.Read(t.Context())
+	if websocket.CloseStatus(err) != 4401 {
+		t.Errorf("the old key was dropped: %v, want a close with 4401", err)
+	}
+	enters(http.StatusForbidden)
+}
