@@ -45,9 +45,9 @@ func startPeer(t *testing.T, url string, keys []string) *peer {
 // folders in which it is, with a Django and a psycopg that it works with, are named by the environment.
 func startChannelsPostgres(t *testing.T, url string, keys []string) *peer {
 	t.Helper()
-	folders := os.Getenv("BELLEVILLE_CHANNELS_POSTGRES")
+	folders := os.Getenv("CHANNELS_POSTGRES_PATH")
 	if folders == "" {
-		t.Skip("BELLEVILLE_CHANNELS_POSTGRES names no folders with channels_postgres, which Debian lacks: docs/layers.md")
+		t.Skip("CHANNELS_POSTGRES_PATH names no folders with channels_postgres, which Debian lacks: docs/layers.md")
 	}
 	cmd := exec.Command(python, "testdata/channelspostgres.py", url, encryptionKeys(t, keys))
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+folders)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,8 +25,14 @@ func runWorker(t *testing.T, databaseURL string, env []string, channels ...strin
 	if err != nil {
 		t.Fatal(err)
 	}
+	path := dir
+	for _, variable := range env {
+		if folders, ok := strings.CutPrefix(variable, "PYTHONPATH="); ok {
+			path = dir + ":" + folders
+		}
+	}
 	project, err := djangotest.NewProject(t.Context(), databaseURL, djangotest.Config{
-		SecretKey: siteKey, Env: append(env, "DJANGO_SETTINGS_MODULE=bridgesite.settings", "PYTHONPATH="+dir),
+		SecretKey: siteKey, Env: append(slices.Clone(env), "DJANGO_SETTINGS_MODULE=bridgesite.settings", "PYTHONPATH="+path),
 	})
 	if err != nil {
 		parts.Need(t, "Django", err)

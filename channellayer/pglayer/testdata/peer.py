@@ -108,15 +108,21 @@ class Peer:
         """Waits for one message to a channel, and tells whether it is the one that is wanted."""
         if not self.lock(channel):
             return {"locked": True}
+        got = self.next(channel, timeout)
+        if got is None:
+            return {"nothing": True}
+        return {"equal": same(got, wanted), "got": repr(got)[:500]}
+
+    def next(self, channel, timeout):
+        """Returns the next message to a channel, or None where none comes in time."""
         end = time.time() + timeout
         while True:
             while self.ear.notifies:
                 body = self.body(self.ear.notifies.pop(0).payload, channel)
                 if body is not None:
-                    got = self.unpack(body)
-                    return {"equal": same(got, wanted), "got": repr(got)[:500]}
+                    return self.unpack(body)
             if time.time() > end:
-                return {"nothing": True}
+                return None
             select.select([self.ear], [], [], 0.1)
             self.ear.poll()
 
@@ -151,4 +157,5 @@ def main():
         print(json.dumps(answer), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
