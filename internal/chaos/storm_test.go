@@ -162,38 +162,3 @@ func TestT20(t *testing.T) {
 	row(t, failed == 0 && p99 <= size[time.Duration](2, 20)*usual, "T20", "visitors of another address meanwhile",
 		fmt.Sprintf("p99 %v, and %v while %.0f a second without a key are refused; %d failed", p99.Round(100*time.Microsecond), usual.Round(100*time.Microsecond), float64(others)/duration.Seconds(), failed), "twice as long; none fails")
 }
-
-// TestT07 rotates SECRET_KEY under open sockets: the server is started again, for it reads keys at its start.
-func TestT07(t *testing.T) {
-	s := openSite(t, pgtest.Open(t))
-	logins := s.logins("u", size(1000, 50), 1, 24*time.Hour)
-	b := serve(t, s.db.URL())
-	c, _ := enter(t, b.addr, logins, 10)
-	n, rows := len(c.sockets), s.db.Value(t, "SELECT count(*) FROM django_session")
-	rotate := func(env ...string) {
-		b.kill()
-		b.env = append(b.env, env...)
-		b.start()
-	}
-	rotate("BELLEVILLE_DJANGO_SECRET_KEY=another key, of which nobody has heard", "BELLEVILLE_DJANGO_SECRET_KEY_FALLBACKS="+secretKey)
-	c, in := enter(t, b.addr, logins, 10)
-	left := s.db.Value(t, "SELECT count(*) FROM django_session")
-	row(t, c.open(func(*login) bool { return true }) == n && in.refused["403"] == 0 && left == rows, "T07", fmt.Sprintf("SECRET_KEY rotated under %d sockets, the old one a fallback", n),
-		fmt.Sprintf("%d in again, %d refused with 403, %v of %v rows left", n, in.refused["403"], left, rows), "no logout, no row deleted")
-	rotate("BELLEVILLE_DJANGO_SECRET_KEY_FALLBACKS=")
-	var refused atomic.Int64
-	var trying sync.WaitGroup
-	for _, l := range logins {
-		trying.Go(func() {
-			k, err := dial(b.addr, "/ws/room/", l, "")
-			if err == nil {
-				_ = k.conn.Close()
-			} else if kindOfRefusal(err) == "403" {
-				refused.Add(1)
-			}
-		})
-	}
-	trying.Wait()
-	left = s.db.Value(t, "SELECT count(*) FROM django_session")
-	row(t, refused.Load() == int64(len(logins)) && left == rows, "T07", "the fallback dropped", fmt.Sprintf("%d of %d sessions refused, %v of %v rows left", refused.Load(), len(logins), left, rows), "all refused, no row deleted")
-}
