@@ -3,11 +3,6 @@ package authmw
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
-	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +19,14 @@ type Store interface {
 	Load(ctx context.Context, key string) (*djangocompat.Session, error)
 	// User returns the user who is logged in with a session; AnonymousUser if nobody is.
 	User(ctx context.Context, s *djangocompat.Session) (*djangocompat.User, error)
+}
+
+// A VisitorStore is a Store that looks up session and user together, as [*sessionstore.Store] does, so that a handshake
+// waits once.
+type VisitorStore interface {
+	Store
+	// Visitor returns what Load and User do, and why.
+	Visitor(ctx context.Context, key string) (sessionstore.Standing, error)
 }
 
 // Config says how visitors are recognised. The zero Config is a good one.
@@ -118,13 +121,22 @@ func around(app consumers.Application, steps ...step) consumers.Application {
 
 // Open implements consumers.Application.
 func (c completed) Open(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
+	s, err := complete(ctx, s, c.steps)
+	if err != nil {
+		return nil, err
+	}
+	return c.app.Open(ctx, s)
+}
+
+// complete returns a copy of a Scope that was completed by steps.
+func complete(ctx context.Context, s *consumers.Scope, steps []step) (*consumers.Scope, error) {
 	s = s.Clone()
-	for _, complete := range c.steps {
-		if err := complete(ctx, s); err != nil {
+	for _, take := range steps {
+		if err := take(ctx, s); err != nil {
 			return nil, err
 		}
 	}
-	return c.app.Open(ctx, s)
+	return s, nil
 }
 
 // Unwrap returns the Application inside, so that a route can see that it is a router.
@@ -183,17 +195,18 @@ func (a recognising) Unwrap() consumers.Application { return a.app }
 // Open implements consumers.Application.
 func (a recognising) Open(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
 	own := s.Session == nil
-	inner := completed{consumers.ApplicationFunc(func(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
-		instance, err := a.app.Open(ctx, s)
-		switch {
-		case err != nil && own:
-			return nil, vary(err)
-		case s.Type != consumers.TypeHTTP || !own:
-			return instance, err
-		}
-		return a.recogniser.respond(ctx, s, instance)
-	}), a.steps}
-	return inner.Open(ctx, s)
+	s, err := complete(ctx, s, a.steps)
+	if err != nil {
+		return nil, err
+	}
+	instance, err := a.app.Open(ctx, s)
+	switch {
+	case err != nil && own:
+		return nil, vary(err)
+	case s.Type != consumers.TypeHTTP || !own:
+		return instance, err
+	}
+	return a.recogniser.respond(ctx, s, instance)
 }
 
 // Stack wraps an Application in Cookies, Sessions and Auth. Python: channels.auth.AuthMiddlewareStack.
@@ -201,141 +214,9 @@ func Stack(app consumers.Application, store Store, cfg Config) consumers.Applica
 	r := newRecogniser(store, cfg)
 	timed := func(ctx context.Context, s *consumers.Scope) error {
 		began := time.Now()
-		err := r.addSession(ctx, s)
-		if err == nil {
-			err = r.addUser(ctx, s)
-		}
+		err := r.recognise(ctx, s)
 		r.metrics.seconds.Observe(time.Since(began).Seconds())
 		return err
 	}
 	return recognising{app, r, []step{addCookies, timed}}
-}
-
-// recogniser finds out who visitors are.
-type recogniser struct {
-	store   Store
-	cfg     Config
-	metrics *metrics
-	unknown *unknownKeys
-
-	stranger  bool        // it is that of visitors who came without a session
-	strangers *recogniser // the one of those
-}
-
-func newRecogniser(store Store, cfg Config) *recogniser {
-	cfg = cfg.withDefaults()
-	if err := cfg.check(); err != nil {
-		panic(fmt.Errorf("authmw: session cookie: %w", err))
-	}
-	r := &recogniser{store: store, cfg: cfg, metrics: newMetrics(cfg.Registerer), unknown: newUnknownKeys(cfg.MaxUnknownKeys)}
-	stranger := *r
-	stranger.stranger, stranger.strangers = true, &stranger
-	r.strangers = &stranger
-	return r
-}
-
-// recogniserKey is the key of a Scope's recogniser.
-type recogniserKey struct{}
-
-// recogniserOf returns what found out who the visitor of a Scope is.
-func recogniserOf(s *consumers.Scope) (*recogniser, error) {
-	r, ok := s.Value(recogniserKey{}).(*recogniser)
-	if !ok || s.Session == nil {
-		return nil, ErrNoSession
-	}
-	return r, nil
-}
-
-func addCookies(_ context.Context, s *consumers.Scope) error {
-	var err error
-	if s.Cookies, err = djangocompat.ParseCookie(cookieHeader(s.Header)); err != nil {
-		return &consumers.Denial{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: consumers.ReasonCookie}
-	}
-	return nil
-}
-
-// cookieHeader returns the Cookie headers as one, in memory of its own: the cookies live longer than the
-// request.
-func cookieHeader(h consumers.Header) string {
-	var b strings.Builder
-	for v := range h.Values("cookie") {
-		if b.Len() > 0 {
-			b.WriteString("; ")
-		}
-		b.WriteString(v)
-	}
-	return b.String()
-}
-
-func (r *recogniser) addSession(ctx context.Context, s *consumers.Scope) error {
-	if s.Session != nil {
-		return nil
-	}
-	if s.Cookies == nil {
-		return ErrNoCookies
-	}
-	if tossed(s.Header, r.cfg.CookieName) {
-		r.metrics.tossed.Inc()
-		if r.cfg.RefuseTossed {
-			return &consumers.Denial{Status: http.StatusBadRequest, Reason: consumers.ReasonCookie}
-		}
-	}
-	key := s.Cookies[r.cfg.CookieName]
-	if r.unknown.tooMany(s, key) {
-		r.metrics.flooded.Inc()
-		return &consumers.Denial{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}, Reason: consumers.ReasonLimit}
-	}
-	session, err := r.store.Load(ctx, key)
-	if err != nil {
-		return r.refusal(err)
-	}
-	s.Session = session
-	if session.Key() == "" {
-		r.unknown.note(s, key)
-		r = r.strangers
-	}
-	s.Set(recogniserKey{}, r)
-	return nil
-}
-
-// tossed reports whether a request has two different cookies of one name.
-func tossed(h consumers.Header, name string) bool {
-	var first string
-	seen := false
-	for header := range h.Values("cookie") {
-		for v := range djangocompat.CookieValues(header, name) {
-			if seen && v != first {
-				return true
-			}
-			first, seen = v, true
-		}
-	}
-	return false
-}
-
-func (r *recogniser) addUser(ctx context.Context, s *consumers.Scope) error {
-	if s.Session == nil {
-		return ErrNoSession
-	}
-	user, err := r.visitor(ctx, s)
-	if err != nil {
-		return r.refusal(err)
-	}
-	if s.Value(recogniserKey{}) == nil {
-		s.Set(recogniserKey{}, r)
-	}
-	s.User = user
-	r.metrics.recognised(user)
-	return nil
-}
-
-// refusal is the answer to a client whom the store cannot know now.
-func (r *recogniser) refusal(err error) error {
-	r.metrics.results.WithLabelValues(resultUnavailable).Inc()
-	if !errors.Is(err, sessionstore.ErrUnavailable) {
-		return fmt.Errorf("recognise visitor: %w", err)
-	}
-	seconds := 1 + rand.N(max(1, int64(r.cfg.RetryAfter/time.Second)))
-	header := http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}}
-	return &consumers.Denial{Status: http.StatusServiceUnavailable, Header: header, Reason: consumers.ReasonUnavailable}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/belleville/belleville/djangocompat"
 )
@@ -20,14 +19,11 @@ func (s *Store) Load(ctx context.Context, key string) (*djangocompat.Session, er
 		return s.empty(), nil
 	}
 	data, result, err := s.engine.load(ctx, key)
-	s.metrics.loaded(result)
-	switch {
-	case err != nil:
+	if err != nil {
+		s.metrics.loaded(result)
 		return nil, fmt.Errorf("load session: %w", err)
-	case result != loadFound:
-		return s.empty(), nil
 	}
-	return djangocompat.NewSession(strings.Clone(key), data, s), nil // the key is a part of the Cookie header
+	return s.loadedAs(key, data, result), nil
 }
 
 // empty returns the session of a visitor who has none. If it is saved, it gets a key of its own.

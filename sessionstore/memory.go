@@ -109,6 +109,43 @@ func (s *Store) user(ctx context.Context, pk djangocompat.PK) (userRow, bool, er
 	return row, found, err
 }
 
+// knownRowsOf is rowsOf, but it does not ask for what is remembered. With an error it returns that alone.
+func (s *Store) knownRowsOf(ctx context.Context, claims []claim) (map[djangocompat.PK]userRow, error) {
+	if !s.memory.hears() {
+		return s.rowsOf(ctx, claims)
+	}
+	rows := make(map[djangocompat.PK]userRow, len(claims))
+	var others []claim
+	for _, c := range claims {
+		if c.reason != LoggedIn {
+			continue
+		}
+		key := c.pk.String()
+		row, found, known := s.memory.users.get(hashText("user:"+key), key)
+		s.metrics.remembered(lookupUsers, known)
+		switch {
+		case !known:
+			others = append(others, c)
+		case found:
+			rows[c.pk] = row
+		}
+	}
+	begun := s.memory.users.begin()
+	asked, err := s.rowsOf(ctx, others)
+	if err != nil {
+		return rows, err
+	}
+	for _, pk := range pksOf(others) {
+		key := pk.String()
+		row, found := asked[pk]
+		s.memory.users.put(begun, hashText("user:"+key), key, row, found, userSize)
+		if found {
+			rows[pk] = row
+		}
+	}
+	return rows, nil
+}
+
 // hashText is the hash that package changes has of a text.
 func hashText(text string) hash {
 	sum := sha256.Sum256([]byte(text))

@@ -1,10 +1,6 @@
 package sessionstore
 
-import (
-	"context"
-
-	"github.com/belleville/belleville/djangocompat"
-)
+import "context"
 
 // noDatabase is the database of a Store without one: a site whose sessions are elsewhere.
 type noDatabase struct{}
@@ -31,15 +27,3 @@ func (noDatabase) close() {}
 
 // withoutDatabase reports whether there is no database, and so nobody who can be logged in.
 func (s *Store) withoutDatabase() bool { return s.cfg.DatabaseURL.IsZero() }
-
-// claimsWithoutDatabase are the claims of sessions where nobody can be looked up.
-func claimsWithoutDatabase(standings []Standing) []claim {
-	claims := make([]claim, len(standings))
-	for i, st := range standings {
-		claims[i].reason = NoLogin
-		if st.Session.Has(djangocompat.AuthUserIDKey) && st.Session.Has(djangocompat.AuthBackendKey) {
-			claims[i].reason = NoDatabase
-		}
-	}
-	return claims
-}

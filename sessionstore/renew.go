@@ -11,8 +11,8 @@ import (
 // present SECRET_KEY makes; any other session stays as it is. The browser must then get the new cookie, so it
 // is not for WebSockets. Python: the end of django.contrib.auth.get_user, since Django 4.1.8.
 func (s *Store) Renew(ctx context.Context, session *djangocompat.Session) error {
-	row, backend, reason, err := s.claimed(ctx, session)
-	if err == nil && reason == LoggedIn && s.verify(row, backend, session) == LoggedInByFallback {
+	c, row, found, err := s.claimed(ctx, session)
+	if err == nil && s.verdictOf(c, row, found, session.Data()).reason == LoggedInByFallback {
 		session.Set(djangocompat.AuthHashKey, s.authHash(row))
 		err = session.CycleKey(ctx)
 	}

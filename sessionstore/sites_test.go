@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -113,8 +114,41 @@ func (s *site) config(url djangocompat.Secret) sessionstore.Config {
 	}
 }
 
-// check compares every session and its user with what Django said.
+// check compares every session and its user with what Django said, when they are asked for one by one and when they
+// come together.
 func (s *site) check(t *testing.T, store *sessionstore.Store) {
+	standings := make([]sessionstore.Standing, len(s.Sessions))
+	var visitors sync.WaitGroup
+	for i, session := range s.Sessions {
+		visitors.Go(func() {
+			var err error
+			if standings[i], err = store.Visitor(t.Context(), session.Cookie); err != nil {
+				t.Errorf("%s: %v", session.Label, err)
+			}
+		})
+	}
+	if visitors.Wait(); t.Failed() {
+		return
+	}
+	for i, session := range s.Sessions {
+		t.Run(session.Label+", as a visitor", func(t *testing.T) {
+			loaded, err := store.Load(t.Context(), session.Cookie)
+			if err != nil {
+				t.Fatal(err)
+			}
+			u, reason, err := store.Verdict(t.Context(), loaded)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := standings[i]
+			if v.User != u || v.Reason != reason || v.Session.Key() != loaded.Key() || !v.Session.Data().Equal(loaded.Data()) {
+				t.Errorf("Visitor = %v, %v, %q, want %v, %v, %q", v.User, v.Reason, v.Session.Key(), u, reason, loaded.Key())
+			}
+			if !v.Session.Accessed() {
+				t.Error("the session was not accessed, but what is answered depends on it")
+			}
+		})
+	}
 	for _, session := range s.Sessions {
 		t.Run(session.Label, func(t *testing.T) {
 			loaded, err := store.Load(t.Context(), session.Cookie)

@@ -49,89 +49,18 @@ func (s *Store) standings(ctx context.Context, keys []string) ([]Standing, error
 	if err != nil {
 		return nil, err
 	}
-	claims, err := s.claims(standings)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := s.rowsOf(ctx, claims)
-	if err != nil {
-		return nil, err
-	}
+	sessions := make([]djangocompat.SessionData, len(standings))
 	for i := range standings {
-		st, c := &standings[i], claims[i]
-		row, ok := rows[c.pk]
-		switch {
-		case c.reason != LoggedIn:
-			st.Reason = c.reason
-		case !ok:
-			st.Reason = NoSuchUser
-		default:
-			st.Reason = s.verify(row, c.backend, st.Session)
-		}
-		st.User = s.anonymous
-		if st.Reason >= LoggedIn {
-			st.User = s.known.share(row.user, c.backend)
-		}
+		sessions[i] = standings[i].Session.Data()
+	}
+	verdicts, err := s.judge(ctx, sessions, s.rowsOf)
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range verdicts {
+		standings[i].User, standings[i].Reason = v.user, v.reason
 	}
 	return standings, nil
-}
-
-// claim is what a session says of its user; the reason is LoggedIn where that is to be looked up.
-type claim struct {
-	pk      djangocompat.PK
-	backend string
-	reason  Reason
-}
-
-// claims returns what sessions say of their users.
-func (s *Store) claims(standings []Standing) ([]claim, error) {
-	if s.withoutDatabase() {
-		return claimsWithoutDatabase(standings), nil
-	}
-	t, err := s.ready()
-	if err != nil {
-		return nil, err
-	}
-	claims := make([]claim, len(standings))
-	for i := range standings {
-		claims[i] = s.claimOf(standings[i].Session, t.pkKind)
-	}
-	return claims, nil
-}
-
-func (s *Store) claimOf(session *djangocompat.Session, kind djangocompat.PKKind) claim {
-	id, ok := session.Get(djangocompat.AuthUserIDKey)
-	if !ok || !session.Has(djangocompat.AuthBackendKey) {
-		return claim{reason: NoLogin}
-	}
-	backend, ok := session.GetString(djangocompat.AuthBackendKey)
-	i := slices.Index(s.cfg.AuthenticationBackends, backend)
-	if !ok || i < 0 {
-		return claim{reason: BackendNotConfigured}
-	}
-	pk, err := djangocompat.PKFrom(kind, id)
-	if err != nil || !representable(pk) {
-		return claim{reason: BadPK}
-	}
-	return claim{pk, s.cfg.AuthenticationBackends[i], LoggedIn}
-}
-
-// rowsOf returns the rows of the users who are claimed.
-func (s *Store) rowsOf(ctx context.Context, claims []claim) (map[djangocompat.PK]userRow, error) {
-	pks := make([]djangocompat.PK, 0, len(claims))
-	seen := make(map[djangocompat.PK]bool, len(claims))
-	for _, c := range claims {
-		if c.reason == LoggedIn && !seen[c.pk] {
-			seen[c.pk] = true
-			pks = append(pks, c.pk)
-		}
-	}
-	if len(pks) == 0 {
-		return nil, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.QueryTimeout)
-	defer cancel()
-	return s.fetchUsers(ctx, pks)
 }
 
 // readTogether reads sessions from the table in one query.

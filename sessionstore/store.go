@@ -26,6 +26,7 @@ type Store struct {
 	cached      *batcher[string, *cachedSession]
 	cache       cache.Cache // nil if sessions are in none
 	users       *batcher[djangocompat.PK, userRow]
+	visits      *batcher[string, *visit]
 	permissions *batcher[djangocompat.PK, *grants]
 	granted     *granted
 	memory      *memory
@@ -127,6 +128,7 @@ func newStore(cfg Config, db database) *Store {
 	s.sessions = newBatcher(cfg, s.workers, s.fetchSessions)
 	s.cached = newBatcher(cfg, s.workers, s.fetchCached)
 	s.users = newBatcher(cfg, s.workers, s.fetchUsers)
+	s.visits = newBatcher(cfg, s.workers, s.fetchVisits)
 	s.tokens = newTokenLookups(cfg, s)
 	s.permissions, s.granted = newBatcher(cfg, s.workers, s.fetchGrants), newGranted(cfg.Permissions)
 	return s
@@ -138,6 +140,7 @@ func (s *Store) Close() {
 	s.sessions.close()
 	s.cached.close()
 	s.users.close()
+	s.visits.close()
 	s.tokens.close()
 	s.permissions.close()
 	s.workers.Wait()

@@ -19,6 +19,7 @@ import (
 func TestT08NoHashIsGuessed(t *testing.T) {
 	keys := djangocompat.NewKeys("a key")
 	s := &Store{cfg: Config{Keys: keys}.withDefaults()}
+	s.keyed.Store(newKeyed(s.cfg))
 	row := userRow{user: &djangocompat.User{PK: djangocompat.IntPK(1), IsActive: true}, password: "pbkdf2_sha256$1$x$y"}
 	right := djangocompat.SessionAuthHash(keys, row.password)
 	codec := djangocompat.SessionCodec{Keys: keys}

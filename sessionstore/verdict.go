@@ -22,6 +22,7 @@ const (
 	Inactive                           // the user is not active, and the backend minds
 	HashMissing                        // the session has no auth hash
 	HashMismatch                       // the password has changed, or the key
+	TokenRevoked                       // the token was deleted, or is in the blacklist
 	LoggedIn                           // all is well
 	LoggedInByFallback                 // all is well, by one of SECRET_KEY_FALLBACKS
 )
@@ -35,6 +36,7 @@ var reasonTexts = [...]string{
 	Inactive:             "inactive",
 	HashMissing:          "hash_missing",
 	HashMismatch:         "hash_mismatch",
+	TokenRevoked:         "token_revoked",
 	LoggedIn:             "logged_in",
 	LoggedInByFallback:   "logged_in_by_fallback",
 }
@@ -57,66 +59,29 @@ func (s *Store) User(ctx context.Context, session *djangocompat.Session) (*djang
 // Verdict is User, and says why. Unlike Django and Channels it never changes the session: where Django
 // flushes it or cycles its key, the row stays as it is.
 func (s *Store) Verdict(ctx context.Context, session *djangocompat.Session) (*djangocompat.User, Reason, error) {
-	row, backend, reason, err := s.claimed(ctx, session)
+	c, row, found, err := s.claimed(ctx, session)
 	if err != nil {
 		s.metrics.checkFailed()
 		return nil, NoLogin, fmt.Errorf("load user: %w", err)
 	}
-	if reason == LoggedIn {
-		reason = s.verify(row, backend, session)
-	}
-	s.metrics.checked(reason)
-	if reason < LoggedIn {
-		return s.anonymous, reason, nil
-	}
-	return s.known.share(row.user, backend), reason, nil
+	v := s.verdictOf(c, row, found, session.Data())
+	s.metrics.checked(v.reason)
+	return v.user, v.reason, nil
 }
 
-// claimed returns the user whom a session claims, and LoggedIn if there is one to be verified.
-func (s *Store) claimed(ctx context.Context, session *djangocompat.Session) (userRow, string, Reason, error) {
-	id, ok := session.Get(djangocompat.AuthUserIDKey)
-	if !ok || !session.Has(djangocompat.AuthBackendKey) {
-		return userRow{}, "", NoLogin, nil
+// claimed returns what a session claims, and the row of the user if there is one to be verified.
+func (s *Store) claimed(ctx context.Context, session *djangocompat.Session) (c claim, row userRow, found bool, err error) {
+	if !session.Has(djangocompat.AuthUserIDKey) {
+		return claim{reason: NoLogin}, row, false, nil
 	}
-	backend, ok := session.GetString(djangocompat.AuthBackendKey)
-	i := slices.Index(s.cfg.AuthenticationBackends, backend)
-	if !ok || i < 0 {
-		return userRow{}, "", BackendNotConfigured, nil
+	kind, err := s.pkKind()
+	switch c = s.claimOf(session.Data(), kind); {
+	case c.reason == LoggedIn:
+		row, found, err = s.user(ctx, c.pk)
+	case c.reason != BadPK: // for the others it need not be known of what kind it is
+		err = nil
 	}
-	if s.withoutDatabase() {
-		return userRow{}, "", NoDatabase, nil
-	}
-	t, err := s.ready()
-	if err != nil {
-		return userRow{}, "", NoLogin, err
-	}
-	pk, err := djangocompat.PKFrom(t.pkKind, id)
-	if err != nil || !representable(pk) {
-		return userRow{}, "", BadPK, nil
-	}
-	row, ok, err := s.user(ctx, pk)
-	switch {
-	case err != nil:
-		return userRow{}, "", NoLogin, err
-	case !ok:
-		return userRow{}, "", NoSuchUser, nil
-	}
-	return row, s.cfg.AuthenticationBackends[i], LoggedIn, nil // the backend's text is not the session's: it is shared
-}
-
-// verify looks whether the user who was claimed may be logged in.
-func (s *Store) verify(row userRow, backend string, session *djangocompat.Session) Reason {
-	if !row.user.IsActive && !s.letsInactiveIn(backend) {
-		return Inactive
-	}
-	hash, ok := session.GetString(djangocompat.AuthHashKey)
-	if !ok && session.Has(djangocompat.AuthHashKey) {
-		return HashMismatch
-	}
-	if hash == "" {
-		return HashMissing
-	}
-	return s.verifyHash(row, hash)
+	return c, row, found, err
 }
 
 // verifyHash compares the hash in a session. A user model's own hash does not keep Django from accepting
