@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/belleville/belleville/authmw/live"
+	"github.com/belleville/belleville/authmw/token"
 	"github.com/belleville/belleville/migrations"
 )
 
@@ -39,7 +40,7 @@ func (l *loader) liveSessions() {
 
 // FollowSessions returns the Config of what makes open connections follow their sessions.
 func (c *Config) FollowSessions(reg prometheus.Registerer, logger *slog.Logger) live.Config {
-	return live.Config{RecheckInterval: c.Live.RecheckInterval, Registerer: reg, Logger: logger}
+	return live.Config{RecheckInterval: c.Live.RecheckInterval, Ground: token.GroundOf, Registerer: reg, Logger: logger}
 }
 
 // LiveTables returns the tables that the triggers of live_sessions watch.

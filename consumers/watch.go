@@ -20,7 +20,8 @@ type Watched interface {
 	// HTTP response that is still open is finished, with 401 where it has not begun.
 	SessionEnded(cause EndCause)
 
-	// UserChanged gives the consumer what is now known of its visitor, and tells it if it is a [UserWatcher].
+	// UserChanged gives the consumer what is now known of its visitor, and tells it if it is a [UserWatcher]. A
+	// session that is nil stays as it was.
 	UserChanged(s *djangocompat.Session, u *djangocompat.User)
 
 	// Send sends a message as [Conn.Send] does, and Close closes the connection as [Conn.Close] does: whoever
@@ -50,7 +51,7 @@ type EndCause uint8
 
 // The causes.
 const (
-	EndedByLogout   EndCause = iota // the session is gone, or nobody is logged in with it
+	EndedByLogout   EndCause = iota // the session is gone, or the token, or nobody is logged in with it
 	EndedByExpiry                   // its time is over
 	EndedByPassword                 // the user's password has changed, or the site's key
 	EndedInactive                   // the user may not log in any more
@@ -172,6 +173,9 @@ func (s *Socket) tell(n *news) {
 func (s *Socket) hear(n *news) {
 	if !n.ended {
 		before := s.conn.Scope().User
+		if n.session == nil { // it was known by a token
+			n.session = s.conn.Scope().Session
+		}
 		s.conn.recognise(n.session, n.user)
 		if w, ok := s.own().(UserWatcher); ok {
 			s.check(guard(func() error { return w.OnUserChanged(&s.life, &s.conn, before) }))

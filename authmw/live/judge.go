@@ -82,7 +82,7 @@ func (l *Live) expelLocked(w *watched) {
 		l.index.stand(w.seats)
 	}
 	l.wheel.drop(w)
-	l.index.remove(w)
+	l.removeLocked(w)
 }
 
 // causeOf says why nobody is logged in with a session any more.

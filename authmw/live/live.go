@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/belleville/belleville/consumers"
 	"github.com/belleville/belleville/djangocompat"
 	"github.com/belleville/belleville/sessionstore"
 )
@@ -17,6 +18,8 @@ import (
 type Store interface {
 	// Standings returns what a handshake with each session key would find, in the order of the keys.
 	Standings(ctx context.Context, keys []string) ([]sessionstore.Standing, error)
+	// TokenStandings returns what one with each token would find, in the order of what they rest on.
+	TokenStandings(ctx context.Context, grounds []sessionstore.TokenGround) ([]sessionstore.Standing, error)
 }
 
 // Config says how often sessions are asked about. The zero Config is a good one.
@@ -25,6 +28,9 @@ type Config struct {
 	RecheckInterval time.Duration
 	// BatchSize is how many sessions one query asks about. Default: 1000.
 	BatchSize int
+	// Ground says what it rests on that a visitor is known, where that is not a session; token.GroundOf does. Where it
+	// is nil, or returns nil, such visitors are not asked about. Default: none.
+	Ground func(*consumers.Scope) *sessionstore.TokenGround
 	// Now is the clock by which sessions expire: that of the store. Default: time.Now.
 	Now func() time.Time
 	// Registerer takes the metrics. Default: none.
@@ -42,6 +48,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Ground == nil {
+		c.Ground = func(*consumers.Scope) *sessionstore.TokenGround { return nil }
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -67,6 +76,8 @@ type Live struct {
 	wheel  wheel
 	touch  touches
 	rules  map[*ruled]struct{} // those that rules are asked about
+	// What those rest on of whom is known by a token.
+	grounds map[*watched]sessionstore.TokenGround
 }
 
 // New makes a Live. Nothing is asked about until Run runs.

@@ -62,6 +62,15 @@ func (b *book) Standings(_ context.Context, keys []string) ([]sessionstore.Stand
 	return all, nil
 }
 
+// TokenStandings has the standing of a token under the primary key of its user.
+func (b *book) TokenStandings(ctx context.Context, grounds []sessionstore.TokenGround) ([]sessionstore.Standing, error) {
+	keys := make([]string, len(grounds))
+	for i, g := range grounds {
+		keys[i] = "token of " + g.PK.String()
+	}
+	return b.Standings(ctx, keys)
+}
+
 // set makes a handshake with a key find a user.
 func (b *book) set(key string, st sessionstore.Standing) {
 	b.mu.Lock()

@@ -5,7 +5,7 @@ import (
 	"github.com/belleville/belleville/djangocompat"
 )
 
-// others are the connections of users who are known by something else than a session, as a token: nothing of them is
+// others are the connections of users who are known by something that cannot be asked about again: nothing of them is
 // followed, but whoever wants to reach a user wants to reach these, too. The zero others has none. It is guarded by
 // Live.mu.
 type others struct {

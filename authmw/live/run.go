@@ -84,17 +84,14 @@ func (l *Live) catchUp(ctx context.Context) error {
 		if passed { // a touch alone is asked about alone, and so at once
 			due = append(due, l.wheel.soon(l.cfg.BatchSize-len(due))...)
 		}
-		keys := make([]string, len(due))
-		for i, w := range due {
-			keys[i], w.asking = w.key, true
-		}
+		q := l.inquiryLocked(due)
 		l.mu.Unlock()
 		if len(due) == 0 {
 			return nil
 		}
 		began := time.Now()
-		standings, err := l.store.Standings(ctx, keys)
-		l.metrics.asked(len(keys), time.Since(began), err)
+		standings, err := q.ask(ctx, l.store)
+		l.metrics.asked(len(due), time.Since(began), err)
 		if err != nil {
 			l.putBack(due)
 			return err

@@ -80,11 +80,11 @@ func (l *Live) takeInLocked(s *consumers.Scope, st *seat) {
 	if st.ruled != nil {
 		st.ruled.user = s.User
 	}
-	if !followable(s, st.instance) {
+	w, isNew := l.placeLocked(s, st)
+	if w == nil {
 		l.others.add(st, s.User)
 		return
 	}
-	w, isNew := l.index.add(s.Session.Key(), s.User)
 	l.index.sit(st, w)
 	committed, touched := l.touch.touched(w.hash(), w.ofUser())
 	switch {
@@ -96,6 +96,21 @@ func (l *Live) takeInLocked(s *consumers.Scope, st *seat) {
 	case isNew:
 		l.wheel.placeFirst(w)
 	}
+}
+
+// placeLocked returns what a connection follows: the session of its visitor, or his token; nil if that is nothing.
+func (l *Live) placeLocked(s *consumers.Scope, st *seat) (w *watched, isNew bool) {
+	if followable(s, st.instance) {
+		return l.index.add(s.Session.Key(), s.User)
+	}
+	ground := l.cfg.Ground(s)
+	if ground == nil {
+		return nil, false
+	}
+	if w, isNew = l.index.add(nameOf(*ground), s.User); isNew {
+		l.groundLocked(w, *ground)
+	}
+	return w, isNew
 }
 
 // leave forgets a connection, and its session if it was the last one.
@@ -130,7 +145,7 @@ func (l *Live) riseLocked(st *seat) {
 	}
 	if w, last := l.index.stand(st); last {
 		l.wheel.drop(w)
-		l.index.remove(w)
+		l.removeLocked(w)
 	}
 }
 

@@ -45,5 +45,7 @@ func (v *AuthToken) Verify(ctx context.Context, token, backend string) (*Identit
 	if err != nil {
 		return nil, err
 	}
-	return &Identity{User: user}, nil
+	g := ground(user, refuseInactive)
+	g.Table, g.Key = v.table, token
+	return &Identity{User: user, Ground: g}, nil
 }

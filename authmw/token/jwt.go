@@ -152,8 +152,9 @@ func (v *JWT) Verify(ctx context.Context, token, backend string) (*Identity, err
 	if err != nil {
 		return nil, err
 	}
+	jti := ""
 	if v.cfg.Blacklist {
-		if err := v.checkBlacklist(ctx, claims); err != nil {
+		if jti, err = v.checkBlacklist(ctx, claims); err != nil {
 			return nil, err
 		}
 	}
@@ -173,31 +174,35 @@ func (v *JWT) Verify(ctx context.Context, token, backend string) (*Identity, err
 	if err != nil {
 		return nil, err
 	}
-	if sum, _ := claims[v.cfg.RevokeTokenClaim].(string); v.cfg.CheckRevokeToken && !found.PasswordSumIs(sum) {
-		return nil, refuse(Revoked)
+	g := ground(user, policy)
+	g.JTI = jti
+	if v.cfg.CheckRevokeToken {
+		if g.PasswordSum, _ = claims[v.cfg.RevokeTokenClaim].(string); !found.PasswordSumIs(g.PasswordSum) {
+			return nil, refuse(Revoked)
+		}
 	}
-	return &Identity{User: user, Claims: claims, Expires: expires}, nil
+	return &Identity{User: user, Claims: claims, Expires: expires, Ground: g}, nil
 }
 
-// checkBlacklist refuses a token whose id is in the blacklist. One without an id cannot be in it, and is refused:
+// checkBlacklist refuses a token whose id is in the blacklist, and returns the id. One without an id cannot be in it, and is refused:
 // nobody could take it back.
-func (v *JWT) checkBlacklist(ctx context.Context, claims map[string]any) error {
+func (v *JWT) checkBlacklist(ctx context.Context, claims map[string]any) (jti string, err error) {
 	name := v.cfg.JTIClaim
 	if name == NoClaim {
 		name = "jti"
 	}
 	jti, ok := claims[name].(string)
 	if !ok || jti == "" {
-		return refuse(Malformed)
+		return "", refuse(Malformed)
 	}
 	listed, err := v.users.TokenBlacklisted(ctx, jti)
 	switch {
 	case err != nil:
-		return err
+		return "", err
 	case listed:
-		return refuse(Revoked)
+		return "", refuse(Revoked)
 	}
-	return nil
+	return jti, nil
 }
 
 // open checks the signature and returns the claims.

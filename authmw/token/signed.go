@@ -163,7 +163,7 @@ func (v *Signed) identity(ctx context.Context, o opened, backend string) (*Ident
 	if err != nil {
 		return nil, err
 	}
-	return &Identity{User: user, Claims: o.claims, Expires: o.expires}, nil
+	return &Identity{User: user, Claims: o.claims, Expires: o.expires, Ground: ground(user, policy)}, nil
 }
 
 // signedAt returns when a value was signed whose signature is right: the second part from behind.

@@ -38,6 +38,8 @@ type Identity struct {
 	Claims map[string]any
 	// Expires is when the token ends, leeway included; zero if it does not.
 	Expires time.Time
+	// Ground is what a store is asked about again while a connection is open; nil where nothing is.
+	Ground *sessionstore.TokenGround
 }
 
 // A Verifier knows one kind of token. Its methods may be called concurrently.
@@ -56,6 +58,21 @@ type identityKey struct{}
 func Of(s *consumers.Scope) *Identity {
 	id, _ := s.Value(identityKey{}).(*Identity)
 	return id
+}
+
+// GroundOf returns what it rests on that a visitor was known by a token; nil if that was not so, or nothing can be asked
+// again. live.Config wants it.
+func GroundOf(s *consumers.Scope) *sessionstore.TokenGround {
+	id := Of(s)
+	if id == nil || s.User == nil || id.User.PK != s.User.PK || id.User.Backend != s.User.Backend {
+		return nil
+	}
+	return id.Ground
+}
+
+// ground returns the Ground of a user's token, of no kind in particular.
+func ground(u *djangocompat.User, inactive inactivePolicy) *sessionstore.TokenGround {
+	return &sessionstore.TokenGround{PK: u.PK, Backend: u.Backend, AdmitsInactive: inactive == admitInactive}
 }
 
 // Claims returns what the token of a visitor says, or nil if there was none. Nobody changes it.
