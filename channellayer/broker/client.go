@@ -15,9 +15,10 @@ const (
 	// mostAhead is how many commands of a client are read before they run; further ones wait in the network.
 	mostAhead = 64
 
-	// What a client may do before it has given the password.
+	// What a client may do before it has given the password. Its bytes count against no budget, which strangers could use
+	// up for those who know the password.
 	strangerArguments = 10
-	strangerBytes     = 16 << 10
+	strangerBytes     = 2 << 10 // of a command, and of answers that it does not read
 	strangerTime      = 10 * time.Second
 
 	// commandTime is how long a command may take to arrive once it has begun.
@@ -45,6 +46,7 @@ type client struct {
 
 	mu      sync.Mutex // guards the fields below
 	known   bool       // whether the client has given the password, or needs none
+	spoke   bool       // whether it has sent a command
 	limit   time.Time  // when it must have, if it must
 	waiting *waiter    // what BZPOPMIN waits for
 }
@@ -82,7 +84,7 @@ func (c *client) serve() {
 // readAll reads commands until the connection ends, or something in it is not to be read on.
 func (c *client) readAll() {
 	source := &deadlined{client: c}
-	r := &reader{in: bufio.NewReaderSize(source, 4<<10), buffers: &c.broker.buffers}
+	r := &reader{in: bufio.NewReaderSize(source, 4<<10)}
 	for {
 		source.begun = false
 		if _, err := r.in.Peek(1); err != nil {
@@ -90,14 +92,15 @@ func (c *client) readAll() {
 		}
 		source.begun = true
 		stranger := !c.isKnown()
-		if r.bounds = c.broker.config.bounds(); stranger {
-			r.bounds = bounds{strangerArguments, strangerBytes, strangerBytes}
+		if r.bounds, r.buffers = c.broker.config.bounds(), &c.broker.buffers; stranger {
+			r.bounds, r.buffers = bounds{strangerArguments, strangerBytes, strangerBytes}, nil
 		}
 		cmd, err := r.read()
 		if err != nil {
 			c.refuse(err)
 			return
 		}
+		c.speak()
 		cmd.settles = stranger
 		if !c.hand(cmd) {
 			c.broker.buffers.add(-cmd.bytes)
@@ -203,6 +206,20 @@ func (c *client) isKnown() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.known
+}
+
+// speak notes that the client has sent a command.
+func (c *client) speak() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.spoke = true
+}
+
+// isStranger reports whether the client is nobody yet: it has not given the password, or, where none is needed, said nothing.
+func (c *client) isStranger() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.known || !c.spoke
 }
 
 // patience returns until when the client must have given the password.

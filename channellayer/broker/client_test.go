@@ -74,11 +74,6 @@ func TestTenThousandClientsAndNoMore(t *testing.T) {
 		conns[i] = ours
 		l.welcome(theirs)
 	}
-	ours, theirs := net.Pipe()
-	go l.welcome(theirs)
-	if text, err := io.ReadAll(ours); string(text) != "-ERR max number of clients reached\r\n" {
-		t.Errorf("one more was told %q, %v", text, err)
-	}
 	answer := make([]byte, len("+PONG\r\n"))
 	for i, conn := range conns {
 		if _, err := io.WriteString(conn, "PING\r\n"); err != nil {
@@ -87,6 +82,11 @@ func TestTenThousandClientsAndNoMore(t *testing.T) {
 		if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != "+PONG\r\n" {
 			t.Fatalf("client %d was answered %q, %v", i, answer, err)
 		}
+	}
+	ours, theirs := net.Pipe()
+	go l.welcome(theirs)
+	if text, err := io.ReadAll(ours); string(text) != "-ERR max number of clients reached\r\n" {
+		t.Errorf("one more was told %q, %v", text, err)
 	}
 	if err := l.Close(); err != nil {
 		t.Error(err)

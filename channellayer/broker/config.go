@@ -41,7 +41,7 @@ type Config struct {
 	// Default: 12.
 	RandomPrefixLength int
 
-	// Password is what clients have to say. Default: nothing.
+	// Password is what clients have to say, in 1024 bytes at most. Default: nothing.
 	Password string
 
 	// MaxMemory is for how many bytes there may be keys and subscriptions. A command that would write more is refused
@@ -49,10 +49,12 @@ type Config struct {
 	MaxMemory int64
 
 	// MaxBuffers is how many bytes of commands and answers may be on their way at a time, of all clients together. A
-	// client that needs more then is cut off. Default: as MaxMemory.
+	// client that needs more then is cut off. One that has not given the password counts for nothing here: it has room for
+	// 2 KiB. Default: as MaxMemory.
 	MaxBuffers int64
 
-	// MaxClients is how many clients there may be; a further one is told, and closed. Default: 4096.
+	// MaxClients is how many clients there may be. For a further one the oldest is cut off that has not given the
+	// password, or has said nothing; without such a one the further one is told, and closed. Default: 4096.
 	MaxClients int
 
 	// MaxMessage is the size in bytes of the largest argument of a command, which a message is. Default: 16 MiB.
@@ -105,6 +107,8 @@ func (c Config) check() error {
 		return fmt.Errorf("broker: serializer_format %.40q is not known here: use msgpack or json", c.SerializerFormat)
 	case len(c.Prefix) > maxKey/2:
 		return fmt.Errorf("broker: prefix has %d bytes, which is more than %d", len(c.Prefix), maxKey/2)
+	case len(c.Password) > strangerBytes/2:
+		return fmt.Errorf("broker: password has %d bytes, which is more than %d", len(c.Password), strangerBytes/2)
 	case c.Capacity < 0:
 		return fmt.Errorf("broker: capacity = %d, which is negative", c.Capacity)
 	case c.RandomPrefixLength > 1<<10:

@@ -159,8 +159,9 @@ func TestClientsAreBounded(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	_, address := open(t, broker.Config{MaxClients: most, Registerer: reg})
 	first := dial(t, address)
+	first.do(t, "PING")
 	for range most - 1 {
-		dial(t, address)
+		dial(t, address).do(t, "PING")
 	}
 	refused := 0
 	for range 50 {

@@ -13,19 +13,31 @@ const writeTimeout = 30 * time.Second
 type output struct {
 	// Set at birth, never changed.
 	conn    net.Conn
-	limit   int
 	buffers *budget
 	slow    func()        // told when the client was cut off because it reads too slowly
 	work    chan struct{} // holds something while bytes may be waiting
 
 	mu     sync.Mutex // guards the fields below; a leaf: who has it takes no other lock
 	bytes  []byte
+	limit  int
+	trusts bool // whether bytes are counted against the buffers, and limit is not a stranger's
 	closed bool
 	ending bool // whether the connection ends once all is written
 }
 
-func newOutput(conn net.Conn, limit int, buffers *budget, slow func()) *output {
-	return &output{conn: conn, limit: limit, buffers: buffers, slow: slow, work: make(chan struct{}, 1)}
+// newOutput makes the output to a stranger.
+func newOutput(conn net.Conn, buffers *budget, slow func()) *output {
+	return &output{conn: conn, limit: strangerBytes, buffers: buffers, slow: slow, work: make(chan struct{}, 1)}
+}
+
+// trust raises the limit for good.
+func (o *output) trust(limit int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.trusts {
+		o.buffers.add(int64(len(o.bytes)))
+		o.limit, o.trusts = limit, true
+	}
 }
 
 // push lets bytes wait; it never waits itself.
@@ -45,7 +57,7 @@ func (o *output) append(b []byte) bool {
 	if o.closed || o.ending {
 		return true
 	}
-	if len(o.bytes)+len(b) > o.limit || !o.buffers.take(int64(len(b))) {
+	if len(o.bytes)+len(b) > o.limit || o.trusts && !o.buffers.take(int64(len(b))) {
 		o.closeLocked()
 		return false
 	}
@@ -70,17 +82,22 @@ func (o *output) close() {
 
 func (o *output) closeLocked() {
 	o.closed = true
-	o.buffers.add(-int64(len(o.bytes)))
+	if o.trusts {
+		o.buffers.add(-int64(len(o.bytes)))
+	}
 	o.bytes = nil
 	signal(o.work)
 }
 
-// take returns what waits, for spare, which is used again; more is false at the end of the connection.
-func (o *output) take(spare []byte) (b []byte, more bool) {
+// take returns what waits, for spare, which is used again, and how much of it is counted; more is false at the end of the
+// connection.
+func (o *output) take(spare []byte) (b []byte, counted int64, more bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	b, o.bytes = o.bytes, spare
-	return b, !o.closed && !o.ending
+	if b, o.bytes = o.bytes, spare; o.trusts {
+		counted = int64(len(b))
+	}
+	return b, counted, !o.closed && !o.ending
 }
 
 // write writes what comes until the connection ends.
@@ -88,11 +105,11 @@ func (o *output) write() {
 	defer o.conn.Close()
 	var spare []byte
 	for range o.work {
-		b, more := o.take(spare[:0])
+		b, counted, more := o.take(spare[:0])
 		if len(b) > 0 {
 			_ = o.conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // a connection that is closed fails at Write
 			_, err := o.conn.Write(b)
-			o.buffers.add(-int64(len(b)))
+			o.buffers.add(-counted)
 			if err != nil {
 				o.close()
 				return

@@ -28,16 +28,13 @@ type bounds struct {
 type reader struct {
 	in      *bufio.Reader
 	bounds  bounds
-	buffers *budget
-	taken   int64 // of buffers, for the command that is being read
+	buffers *budget // nil where nothing is counted
+	taken   int64   // of buffers, for the command that is being read
 }
 
 const (
 	// maxLine is the length of the longest line: a number, or an inline command.
 	maxLine = 1 << 10
-
-	// firstPiece is how much memory an argument gets before its bytes are there.
-	firstPiece = 16 << 10
 
 	// argumentCost is what an argument takes beside its bytes.
 	argumentCost = 32
@@ -55,8 +52,7 @@ func (r *reader) read() (command, error) {
 	for {
 		c, err := r.readOne()
 		if err != nil {
-			r.buffers.add(-r.taken)
-			r.taken = 0
+			r.giveBack()
 			return command{}, err
 		}
 		if len(c.args) > 0 {
@@ -146,11 +142,14 @@ func (r *reader) argument(left int) (string, error) {
 	return arg, nil
 }
 
-// body reads n bytes.
+// body reads n bytes. What it takes beforehand is at most as much as has come.
 func (r *reader) body(n int) (string, error) {
 	var b []byte
 	for len(b) < n {
-		more := min(n-len(b), max(firstPiece, len(b)))
+		if _, err := r.in.Peek(1); err != nil {
+			return "", err
+		}
+		more := min(n-len(b), max(r.in.Buffered(), len(b)))
 		if err := r.take(int64(more)); err != nil {
 			return "", err
 		}
@@ -164,11 +163,22 @@ func (r *reader) body(n int) (string, error) {
 }
 
 func (r *reader) take(n int64) error {
+	if r.buffers == nil {
+		return nil
+	}
 	if !r.buffers.take(n) {
 		return errBuffers
 	}
 	r.taken += n
 	return nil
+}
+
+// giveBack ends the counting for a command that was not read to its end.
+func (r *reader) giveBack() {
+	if r.buffers != nil {
+		r.buffers.add(-r.taken)
+	}
+	r.taken = 0
 }
 
 // number reads the rest of a line, which is a number.

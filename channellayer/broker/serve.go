@@ -60,7 +60,8 @@ func (l *Layer) watch(ctx context.Context, listener net.Listener) {
 	}
 }
 
-// welcome serves a connection, unless there are too many.
+// welcome serves a connection, unless there are too many. Then one that is nobody's yet gives way to it, the oldest first:
+// connections that only wait keep no place from those that have something to say.
 func (l *Layer) welcome(conn net.Conn) {
 	c, ok := l.newClient(conn)
 	if !ok {
@@ -76,24 +77,45 @@ func (l *Layer) welcome(conn net.Conn) {
 func (l *Layer) newClient(conn net.Conn) (*client, bool) {
 	l.clients.mu.Lock()
 	defer l.clients.mu.Unlock()
-	if len(l.clients.byID) >= l.config.MaxClients || l.clients.closed {
+	if l.clients.closed || len(l.clients.byID) >= l.config.MaxClients && !l.clients.makeRoomLocked() {
 		return nil, false
 	}
 	l.clients.last++
 	gone, leave := context.WithCancel(context.Background())
 	c := &client{
 		broker: l, id: l.clients.last, conn: conn,
-		out:      newOutput(conn, l.config.MaxOutput, &l.buffers, l.metrics.refused.WithLabelValues("slow").Inc),
+		out:      newOutput(conn, &l.buffers, l.metrics.refused.WithLabelValues("slow").Inc),
 		commands: make(chan command, mostAhead), settled: make(chan struct{}, 1),
 		gone: gone, leave: leave,
 		topics: make(map[string]struct{}), patterns: make(map[string]struct{}),
-		known: l.config.Password == "", limit: time.Now().Add(strangerTime),
+		limit: time.Now().Add(strangerTime),
+	}
+	if l.config.Password == "" {
+		c.know()
 	}
 	if l.clients.byID == nil {
 		l.clients.byID = make(map[int64]*client)
 	}
 	l.clients.byID[c.id] = c
 	return c, true
+}
+
+// makeRoomLocked cuts off the stranger that came first, and reports whether there was one.
+func (s *clients) makeRoomLocked() bool {
+	var first *client
+	for _, c := range s.byID {
+		if (first == nil || c.id < first.id) && c.isStranger() {
+			first = c
+		}
+	}
+	if first == nil {
+		return false
+	}
+	delete(s.byID, first.id)
+	first.broker.metrics.refused.WithLabelValues("clients").Inc()
+	first.leave()
+	_ = first.conn.Close()
+	return true
 }
 
 // forget takes out a client that is gone.

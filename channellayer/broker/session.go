@@ -85,6 +85,7 @@ func (c *client) admit(user, password string, answer []byte) (end bool) {
 }
 
 func (c *client) know() {
+	c.out.trust(c.broker.config.MaxOutput)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.known = true
