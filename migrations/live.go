@@ -52,7 +52,7 @@ func LiveSets(ctx context.Context, conn *pgx.Conn, t LiveTables) ([]Set, error) 
 		{
 			Name:    LiveSessions,
 			About:   aboutLive,
-			objects: []object{{function, "belleville_session_ended()"}, {function, "belleville_user_touched()"}},
+			objects: []object{{function, "belleville_session_ended()"}, {function, "belleville_user_touched()"}, {function, "belleville_all_touched()"}},
 			needs:   needs,
 			up:      t.up(columns),
 			down:    t.down(),
@@ -97,11 +97,16 @@ func (t LiveTables) name(of string) string {
 	return pgx.Identifier{t.Schema, of}.Sanitize()
 }
 
-// tell is a function that a trigger calls: it notifies a letter, the hash of a text, and the time.
-func tell(name, letter, text string) string {
+// hashed is the hash of a text, as SQL.
+func hashed(text string) string {
+	return "substr(encode(sha256(convert_to(" + text + ", 'UTF8')), 'hex'), 1, 16)"
+}
+
+// tell is a function that a trigger calls: it notifies a letter, what is behind it, and the time.
+func tell(name, letter, behind string) string {
 	return `CREATE OR REPLACE FUNCTION ` + name + `() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $function$
 BEGIN
-    PERFORM pg_notify('belleville_live', '` + letter + `' || substr(encode(sha256(convert_to(` + text + `, 'UTF8')), 'hex'), 1, 16)
+    PERFORM pg_notify('belleville_live', '` + letter + `' || ` + behind + `
         || ':' || floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint);
     RETURN NULL;
 END;
@@ -119,16 +124,26 @@ func trigger(name, when, table, condition, function string) string {
 	return sql + " EXECUTE PROCEDURE " + function + "();\n"
 }
 
+// truncated replaces a trigger for all rows at once, of which it is not told which they were.
+func truncated(name, table string) string {
+	return "DROP TRIGGER IF EXISTS " + name + " ON " + table + ";\nCREATE TRIGGER " + name + " AFTER TRUNCATE ON " + table +
+		" FOR EACH STATEMENT EXECUTE PROCEDURE belleville_all_touched();\n"
+}
+
 // up makes the triggers. A session that is deleted because it has expired is none that anybody has: manage.py
-// clearsessions tells of nothing.
+// clearsessions tells of nothing. One that is to expire later is asked about soon enough.
 func (t LiveTables) up(columns []string) string {
 	sessions, users := t.name(t.Sessions), t.name(t.Users)
 	var b strings.Builder
-	b.WriteString(tell("belleville_session_ended", "s", "OLD.session_key"))
+	b.WriteString(tell("belleville_session_ended", "s", hashed("OLD.session_key")))
 	b.WriteString(trigger("belleville_session_ended", "DELETE", sessions, "OLD.expire_date > now()", "belleville_session_ended"))
-	b.WriteString(tell("belleville_user_touched", "u", "'user:' || OLD."+pgx.Identifier{t.PK}.Sanitize()+"::text"))
+	b.WriteString(trigger("belleville_session_shortened", "UPDATE OF expire_date", sessions, "NEW.expire_date < OLD.expire_date", "belleville_session_ended"))
+	b.WriteString(tell("belleville_user_touched", "u", hashed("'user:' || OLD."+pgx.Identifier{t.PK}.Sanitize()+"::text")))
 	b.WriteString(trigger("belleville_user_deleted", "DELETE", users, "", "belleville_user_touched"))
 	b.WriteString(trigger("belleville_user_changed", "UPDATE", users, differ(append([]string{t.PK}, columns...)), "belleville_user_touched"))
+	b.WriteString(tell("belleville_all_touched", "a", "''"))
+	b.WriteString(truncated("belleville_sessions_truncated", sessions))
+	b.WriteString(truncated("belleville_users_truncated", users))
 	return b.String()
 }
 
@@ -143,14 +158,21 @@ func differ(columns []string) string {
 }
 
 func (t LiveTables) down() string {
-	return "DROP TRIGGER IF EXISTS belleville_session_ended ON " + t.name(t.Sessions) + ";\n" +
-		"DROP TRIGGER IF EXISTS belleville_user_deleted ON " + t.name(t.Users) + ";\n" +
-		"DROP TRIGGER IF EXISTS belleville_user_changed ON " + t.name(t.Users) + ";\n" +
-		"DROP FUNCTION IF EXISTS belleville_session_ended();\nDROP FUNCTION IF EXISTS belleville_user_touched();\n"
+	var b strings.Builder
+	for _, name := range []string{"belleville_session_ended", "belleville_session_shortened", "belleville_sessions_truncated"} {
+		b.WriteString("DROP TRIGGER IF EXISTS " + name + " ON " + t.name(t.Sessions) + ";\n")
+	}
+	for _, name := range []string{"belleville_user_deleted", "belleville_user_changed", "belleville_users_truncated"} {
+		b.WriteString("DROP TRIGGER IF EXISTS " + name + " ON " + t.name(t.Users) + ";\n")
+	}
+	for _, name := range []string{"belleville_session_ended", "belleville_user_touched", "belleville_all_touched"} {
+		b.WriteString("DROP FUNCTION IF EXISTS " + name + "();\n")
+	}
+	return b.String()
 }
 
 func (t LiveTables) upUpdates() string {
-	return tell("belleville_session_changed", "s", "OLD.session_key") +
+	return tell("belleville_session_changed", "s", hashed("OLD.session_key")) +
 		trigger("belleville_session_changed", "UPDATE", t.name(t.Sessions),
 			"OLD.session_data IS DISTINCT FROM NEW.session_data", "belleville_session_changed")
 }

@@ -65,8 +65,11 @@ VALUES (42, 'alice', 'secret', false, '', '', '', false, true, now())`
 		want []string
 	}{
 		{"a session that is deleted", "DELETE FROM django_session", []string{sessionHash}},
-		{"not one that had expired", "UPDATE django_session SET expire_date = now() - '1 second'::interval; DELETE FROM django_session", nil},
+		{"not one that had expired", "UPDATE django_session SET expire_date = now() - '1 second'::interval; DELETE FROM django_session", []string{sessionHash}}, // of the first statement
 		{"not one that is saved", "UPDATE django_session SET session_data = 'y', expire_date = now() + '2 days'", nil},
+		{"a session that is to expire sooner", "UPDATE django_session SET expire_date = now() + '1 hour'::interval", []string{sessionHash}},
+		{"all sessions at once", "TRUNCATE django_session", []string{"a"}},
+		{"all users at once", "TRUNCATE auth_user CASCADE", []string{"a"}},
 		{"a user who is deleted", "DELETE FROM auth_user", []string{userHash}},
 		{"a password", "UPDATE auth_user SET password = 'other'", []string{userHash}},
 		{"is_active", "UPDATE auth_user SET is_active = false", []string{userHash}},
@@ -159,6 +162,43 @@ CREATE TABLE accounts ("The Id" uuid, password text)`)
 			}
 			if after := d.Value(t, inventory); after != before {
 				t.Errorf("there is %q, and was %q", after, before)
+			}
+		})
+	}
+}
+
+// older is what the set live_sessions was in the first version.
+const older = `CREATE FUNCTION belleville_session_ended() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+COMMENT ON FUNCTION belleville_session_ended() IS 'made by belleville migrate';
+CREATE TRIGGER belleville_session_ended AFTER DELETE ON django_session FOR EACH ROW EXECUTE PROCEDURE belleville_session_ended();
+CREATE FUNCTION belleville_user_touched() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+COMMENT ON FUNCTION belleville_user_touched() IS 'made by belleville migrate';
+CREATE TRIGGER belleville_user_deleted AFTER DELETE ON auth_user FOR EACH ROW EXECUTE PROCEDURE belleville_user_touched();
+CREATE TRIGGER belleville_user_changed AFTER UPDATE ON auth_user FOR EACH ROW EXECUTE PROCEDURE belleville_user_touched();`
+
+func TestUpCompletesAnOlderVersion(t *testing.T) {
+	for name, then := range map[string]func(context.Context, *pgx.Conn, migrations.Set) error{"up": migrations.Up, "down": migrations.Down} {
+		t.Run(name, func(t *testing.T) {
+			d := pgtest.Open(t)
+			pgtest.Schema(t, d, pgtest.Django52)
+			conn := connect(t, d)
+			before := d.Value(t, inventory)
+			d.Exec(t, older)
+			set := liveSets(t, conn, djangoTables)[0]
+			if got := status(t, conn, set); got != migrations.Partial {
+				t.Errorf("an older version is %s, want partial", got)
+			}
+			if err := then(t.Context(), conn, set); err != nil {
+				t.Fatal(err)
+			}
+			if got := status(t, conn, set); name == "up" && got != migrations.Present {
+				t.Errorf("after Up: %s, want present", got)
+			}
+			if name == "up" {
+				return
+			}
+			if after := d.Value(t, inventory); after != before {
+				t.Errorf("after Down there is %q, and was %q", after, before)
 			}
 		})
 	}

@@ -20,10 +20,19 @@ func (s *Store) Changes(cfg changes.Config) (*changes.Listener, error) {
 		if err != nil {
 			return nil, err
 		}
+		cfg.Sessions, cfg.Users = s.named(s.cfg.SessionTable), s.named(s.cfg.Users.Table)
 		return changes.Postgres(connect, db.notify, cfg), nil
 	default:
 		return nil, errors.New("sessionstore: there is no database to listen to")
 	}
+}
+
+// named is a table as SQL names it.
+func (s *Store) named(table string) string {
+	if s.cfg.Schema == "" {
+		return quote(table)
+	}
+	return quote(s.cfg.Schema) + "." + quote(table)
 }
 
 // listeningConnection returns what opens a connection that can LISTEN.

@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -32,7 +34,7 @@ CREATE TRIGGER belleville_user_changed AFTER UPDATE ON t FOR EACH ROW EXECUTE PR
 CREATE TRIGGER belleville_user_deleted AFTER DELETE ON t FOR EACH ROW EXECUTE PROCEDURE f();`
 
 // quick makes a test's probes frequent.
-var quick = changes.Config{ProbeInterval: 100 * time.Millisecond, StartTimeout: 2 * time.Second}
+var quick = changes.Config{Sessions: "t", Users: "t", ProbeInterval: 100 * time.Millisecond, StartTimeout: 2 * time.Second}
 
 // ear is a Listener that runs, and what it hears.
 type ear struct {
@@ -126,12 +128,69 @@ func TestMetricsAreWellFormed(t *testing.T) {
 	}
 }
 
-func TestWithoutTriggersNothingTells(t *testing.T) {
-	db := pgtest.Open(t)
-	e := listen(t, db.URL(), db.URL(), quick)
-	if err := <-e.ended; !errors.Is(err, changes.ErrNoTriggers) {
-		t.Errorf("Run = %v, want ErrNoTriggers", err)
+func TestWithoutTriggersOnTheSitesTablesNothingTells(t *testing.T) {
+	tests := []struct{ name, sql string }{
+		{"no triggers", "CREATE TABLE t (x int)"},
+		{"no table", ""},
+		{"triggers of the same names on a table in another schema", "CREATE SCHEMA other; SET search_path = other; " + fakeTriggers + " SET search_path = public; CREATE TABLE t (x int)"},
+		{"triggers on another table", strings.ReplaceAll(fakeTriggers, " t ", " other ") + " CREATE TABLE t (x int)"},
+		{"triggers that are disabled", fakeTriggers + " ALTER TABLE t DISABLE TRIGGER belleville_user_deleted"},
+		{"triggers that fire for replication only", fakeTriggers + " ALTER TABLE t ENABLE REPLICA TRIGGER belleville_user_deleted"},
 	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			db := pgtest.Open(t)
+			if tt.sql != "" {
+				db.Exec(t, tt.sql)
+			}
+			e := listen(t, db.URL(), db.URL(), quick)
+			if err := <-e.ended; !errors.Is(err, changes.ErrNoTriggers) {
+				t.Errorf("Run = %v, want ErrNoTriggers", err)
+			}
+		})
+	}
+}
+
+func TestTriggersOfAnOlderVersionAreHeardAndNamed(t *testing.T) {
+	const newer = `CREATE TRIGGER belleville_session_shortened AFTER UPDATE ON t FOR EACH ROW EXECUTE PROCEDURE f();
+CREATE TRIGGER belleville_sessions_truncated AFTER TRUNCATE ON t FOR EACH STATEMENT EXECUTE PROCEDURE f();
+CREATE TRIGGER belleville_users_truncated AFTER TRUNCATE ON t FOR EACH STATEMENT EXECUTE PROCEDURE f();`
+	for name, sql := range map[string]string{"older": fakeTriggers, "all": fakeTriggers + newer} {
+		t.Run(name, func(t *testing.T) {
+			db := pgtest.Open(t)
+			db.Exec(t, sql)
+			log := new(said)
+			cfg := quick
+			cfg.Logger = slog.New(slog.NewTextHandler(log, nil))
+			e := listen(t, db.URL(), db.URL(), cfg)
+			e.hears(t, changes.Anything)
+			if told := strings.Contains(log.text(), "older version"); told != (name == "older") {
+				t.Errorf("it was told that they are older: %v", told)
+			}
+			db.Exec(t, "NOTIFY belleville_live, 'a:1700000000123'")
+			if c := e.hears(t, changes.Anything); c.Committed.IsZero() {
+				t.Error("it is not known when a table was emptied")
+			}
+		})
+	}
+}
+
+// said is a log.
+type said struct {
+	mu  sync.Mutex // guards the field below
+	all strings.Builder
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all.Write(p)
+}
+
+func (s *said) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all.String()
 }
 
 func TestF08APoolerThatSwallowsLISTENIsNamedAtOnce(t *testing.T) {
@@ -139,7 +198,7 @@ func TestF08APoolerThatSwallowsLISTENIsNamedAtOnce(t *testing.T) {
 	db.Exec(t, fakeTriggers)
 	bouncer := pgtest.Bouncer(t, db, pgtest.TransactionPooling)
 	began := time.Now()
-	e := listen(t, bouncer, db.URL(), changes.Config{StartTimeout: 2 * time.Second})
+	e := listen(t, bouncer, db.URL(), changes.Config{Sessions: "t", Users: "t", StartTimeout: 2 * time.Second})
 	if err := <-e.ended; !errors.Is(err, changes.ErrDeaf) {
 		t.Errorf("Run = %v, want ErrDeaf", err)
 	}

@@ -27,9 +27,12 @@ type Config struct {
 	ProbeInterval time.Duration
 	// StartTimeout is how long the first connection may take until it is proven to hear. Default: 3 s.
 	StartTimeout time.Duration
+	// Sessions and Users are the tables whose triggers tell, as SQL names them. Default: django_session, auth_user.
+	Sessions, Users string
 	// Registerer takes the metrics. Default: none.
 	Registerer prometheus.Registerer
-	// Logger is told when changes are not heard any more, and when they are again. Default: none.
+	// Logger is told when changes are not heard any more, and when they are again; and of triggers of an older version,
+	// which tell of less. Default: none.
 	Logger *slog.Logger
 }
 
@@ -39,6 +42,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.StartTimeout <= 0 {
 		c.StartTimeout = 3 * time.Second
+	}
+	if c.Sessions == "" {
+		c.Sessions = "django_session"
+	}
+	if c.Users == "" {
+		c.Users = "auth_user"
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

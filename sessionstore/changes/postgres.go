@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,9 +13,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
-
-// Triggers are the names of the triggers that tell of changes, on the table of sessions and on that of users.
-var triggers = []string{"belleville_session_ended", "belleville_user_changed", "belleville_user_deleted"}
 
 // mostMisses is how many probes may not come back before a connection counts as deaf.
 const mostMisses = 2
@@ -40,6 +36,7 @@ type postgres struct {
 	cfg     Config
 	node    string // tells our probes from those of others
 	metrics *metrics
+	told    bool // that the triggers are of an older version
 }
 
 // fatal implements source.
@@ -58,7 +55,7 @@ func (p *postgres) listen(ctx context.Context, tell func(Change), heard func(sav
 		defer cancel()
 		_ = conn.Close(closing) // it may be broken
 	}()
-	saves, err := p.checkTriggers(starting, conn)
+	saves, err := p.lookForTriggers(starting, conn)
 	if err != nil {
 		return err
 	}
@@ -66,28 +63,6 @@ func (p *postgres) listen(ctx context.Context, tell func(Change), heard func(sav
 		return fmt.Errorf("changes: LISTEN: %s", codeOf(err))
 	}
 	return p.hear(ctx, conn, tell, func() { heard(saves) })
-}
-
-// savesTrigger is the name of the trigger that tells of sessions that are saved.
-const savesTrigger = "belleville_session_changed"
-
-// checkTriggers returns ErrNoTriggers unless all of them are there, and whether that of saves is.
-func (*postgres) checkTriggers(ctx context.Context, conn *pgx.Conn) (saves bool, err error) {
-	const sql = `SELECT DISTINCT tgname::text FROM pg_catalog.pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D' AND tgname = ANY($1)`
-	rows, err := conn.Query(ctx, sql, pgx.QueryExecModeExec, append([]string{savesTrigger}, triggers...))
-	if err != nil {
-		return false, fmt.Errorf("changes: look for triggers: %s", codeOf(err))
-	}
-	has, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return false, fmt.Errorf("changes: look for triggers: %s", codeOf(err))
-	}
-	for _, name := range triggers {
-		if !slices.Contains(has, name) {
-			return false, ErrNoTriggers
-		}
-	}
-	return slices.Contains(has, savesTrigger), nil
 }
 
 // codeOf is what may be told of an error of the database: its code, or that there was no connection.
