@@ -99,7 +99,7 @@ func TestF22LittleMemory(t *testing.T) {
 	s.wrap = g.wrap()
 	s.start()
 	sockets := guests(t, s.addr, "/ws/anyone/", n)
-	flood(t, s, 100)
+	flood(t, s, 100, "T23", "T32", "T34", "T35")
 	load := talk(t, s.addr, 20, 100*time.Millisecond)
 	pass(size(20*time.Second, 3*time.Second))
 	load.end()
@@ -117,14 +117,36 @@ func TestF22LittleMemory(t *testing.T) {
 	row(t, peak < limit*9/10, "F22", what, fmt.Sprintf("at most %d MB, with what the kernel has for the sockets", peak>>20), "115 MB")
 }
 
-// flood attacks the server with so many clients of each kind at once, until the test ends: those that stop in a head
-// (T23), that ping and read nothing (T32), that read nothing of what they asked for (T34), that stop in a frame (T35).
-func flood(t *testing.T, s *served, each int) {
+// attacks are what hostile clients do, by the rows that they are from: stop in a head, ping and read nothing, read nothing
+// of what they asked for, stop in a frame.
+var attacks = map[string]func(t *testing.T, addr string) (c net.Conn, say []byte, every time.Duration){
+	"T23": func(t *testing.T, addr string) (net.Conn, []byte, time.Duration) {
+		c, err := net.Dial("tcp", addr)
+		must(t, err)
+		return c, []byte("G"), time.Second
+	},
+	"T32": func(t *testing.T, addr string) (net.Conn, []byte, time.Duration) {
+		c, _ := raw(t, addr, "/ws/anyone/")
+		return c, []byte(strings.Repeat("\x89\x80\x00\x00\x00\x00", 50)), 200 * time.Millisecond
+	},
+	"T34": func(t *testing.T, addr string) (net.Conn, []byte, time.Duration) {
+		c, _ := raw(t, addr, "/ws/anyone/")
+		return c, append([]byte{0x82, 0xfe, 0x20, 0x00, 0, 0, 0, 0}, make([]byte, 0x2000)...), 50 * time.Millisecond
+	},
+	"T35": func(t *testing.T, addr string) (net.Conn, []byte, time.Duration) {
+		c, _ := raw(t, addr, "/ws/anyone/")
+		return c, []byte{0x82, 0xfe, 0x3f}, time.Hour
+	},
+}
+
+// flood attacks the server with so many clients of each kind at once, until the test ends.
+func flood(t *testing.T, s *served, each int, kinds ...string) {
 	t.Helper()
 	stop := make(chan struct{})
 	var running sync.WaitGroup
 	t.Cleanup(func() { close(stop); running.Wait() })
-	hold := func(c net.Conn, say []byte, every time.Duration) {
+	for i := range each * len(kinds) {
+		c, say, every := attacks[kinds[i%len(kinds)]](t, s.addr)
 		t.Cleanup(func() { _ = c.Close() })
 		running.Go(func() {
 			ticks := time.NewTicker(every)
@@ -140,34 +162,32 @@ func flood(t *testing.T, s *served, each int) {
 			}
 		})
 	}
-	large := append([]byte{0x82, 0xfe, 0x20, 0x00, 0, 0, 0, 0}, make([]byte, 0x2000)...)
-	pings := []byte(strings.Repeat("\x89\x80\x00\x00\x00\x00", 50))
-	for range each {
-		drip, err := net.Dial("tcp", s.addr)
-		must(t, err)
-		hold(drip, []byte("G"), time.Second)
-		pinger, _ := raw(t, s.addr, "/ws/anyone/")
-		hold(pinger, pings, 200*time.Millisecond)
-		stalled, _ := raw(t, s.addr, "/ws/anyone/")
-		hold(stalled, large, 50*time.Millisecond)
-		stopped, _ := raw(t, s.addr, "/ws/anyone/")
-		_, _ = stopped.Write([]byte{0x82, 0xfe, 0x3f}) // its reader has nothing to wait for
-	}
 }
 
 func TestF34FloodsAtOnce(t *testing.T) {
 	n, each := size(5000, 200), size(500, 25)
 	s := serve(t, "", openRoutes()...)
 	honest := talk(t, s.addr, n, size(5*time.Second, 200*time.Millisecond))
-	pass(size(10*time.Second, 2*time.Second))
-	before, _ := honest.took()
-	flood(t, s, each)
-	honest.took()
-	pass(size(30*time.Second, 3*time.Second))
-	during, failed := honest.took()
-	honest.end()
+	defer honest.end()
+	pass(size(10*time.Second, time.Second))
+	turn := size(8*time.Second, 500*time.Millisecond)
+	begin := func(kinds ...string) func(*testing.T) {
+		return func(t *testing.T) {
+			flood(t, s, each, kinds...)
+			pass(turn / 4)
+		}
+	}
+	if full() {
+		for kind := range attacks {
+			r := inTurns(t, s, honest, 1, turn, begin(kind))
+			t.Logf("%d of %s alone: p99 %s, calm %s; %.2f processors, calm %.2f", each, kind, milliseconds(r.during), milliseconds(r.calm), r.duringCPU, r.calmCPU)
+		}
+	}
+	r := inTurns(t, s, honest, size(3, 1), turn, begin("T23", "T32", "T34", "T35"))
 	what := fmt.Sprintf("%d each of T23, T32, T34 and T35 at once beside %d honest clients", each, n)
-	limit := max(2*before, size(25*time.Millisecond, time.Second)) // a test host may have other things to do
-	row(t, failed == 0, "F34", what, fmt.Sprintf("%d honest clients dropped", failed), "0")
-	row(t, during <= limit, "F34", what, fmt.Sprintf("p99 of the honest %s, before %s", milliseconds(during), milliseconds(before)), fmt.Sprint("twice, or ", size(25*time.Millisecond, time.Second), " where that is more"))
+	limit := max(2*r.calm, size(25*time.Millisecond, time.Second)) // a test host may have other things to do
+	row(t, r.failed == 0, "F34", what, fmt.Sprintf("%d honest clients dropped", r.failed), "0")
+	row(t, r.during <= limit, "F34", what,
+		fmt.Sprintf("p99 of the honest %s, calm %s; the server uses %.2f processors, calm %.2f", milliseconds(r.during), milliseconds(r.calm), r.duringCPU, r.calmCPU),
+		fmt.Sprint("twice, or ", size(25*time.Millisecond, time.Second), " where that is more"))
 }
