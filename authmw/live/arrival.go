@@ -2,16 +2,18 @@ package live
 
 import (
 	"context"
+	"time"
 
 	"github.com/belleville/belleville/consumers"
 	"github.com/belleville/belleville/djangocompat"
 )
 
 // A handshake takes a while: who the visitor is was read before the connection is in the index. A kick that comes in
-// between must reach it, too. So kicks are a list, each handshake holds the one that was the last when it began, and
-// looks at those that came after it when it is in the index. What no handshake holds any more is forgotten.
+// between must reach it, too, and so must TouchAll. So these are a list, each handshake holds the one that was the last
+// when it began, and looks at those that came after it when it is in the index. What no handshake holds any more is
+// forgotten.
 
-// kick is one order to close connections.
+// kick is one order to close connections, or to ask about them.
 type kick struct {
 	// Set at birth, never changed.
 	whose  whose
@@ -30,10 +32,44 @@ const (
 	everybodys whose = iota // of all who are logged in
 	aUsers
 	aSessions
+	asked // it is TouchAll, which closes nothing
 )
 
-// arrivalKey is the key of a *kick in a context: the last one when the handshake began.
+// arrival is the beginning of a handshake.
+type arrival struct {
+	last    *kick // when it began
+	settled bool  // what is read from then on is younger than the last TouchAll before
+}
+
+// arrived is a context that knows of an arrival.
+type arrived struct {
+	context.Context
+	live *Live
+	arrival
+}
+
+// arrivalKey is the key under which it does.
 type arrivalKey struct{ live *Live }
+
+// Value implements context.Context.
+func (a *arrived) Value(key any) any {
+	if key == (arrivalKey{a.live}) {
+		return a
+	}
+	return a.Context.Value(key)
+}
+
+// settling is how long a lookup may last that began before TouchAll, and that others share who come later.
+const settling = 5 * time.Second
+
+// arrive notes an arrival.
+func (l *Live) arrive() arrival {
+	if !l.came.Load() {
+		l.came.Store(true)
+	}
+	last, until := l.kicks.Load(), l.unsettled.Load() // in this order
+	return arrival{last, until == 0 || l.cfg.Now().UnixNano() >= until}
+}
 
 // Arriving wraps an Application, around what recognises visitors: a kick that comes while somebody is being
 // recognised reaches his connection, too. Without it, one that comes while the Application inside of [Live.Watch] is
@@ -48,7 +84,7 @@ type arriving struct {
 
 // Open implements consumers.Application.
 func (a arriving) Open(ctx context.Context, s *consumers.Scope) (consumers.Instance, error) {
-	return a.app.Open(context.WithValue(ctx, arrivalKey{a.live}, a.live.kicks.Load()), s)
+	return a.app.Open(&arrived{ctx, a.live, a.live.arrive()}, s)
 }
 
 // Unwrap returns the Application inside, so that a route can see that it is a router.
@@ -58,15 +94,17 @@ func (a arriving) Unwrap() consumers.Application { return a.app }
 // recognised later than by his handshake goes on with one of those.
 func (l *Live) Arrived(ctx context.Context) func(context.Context) context.Context {
 	arrival := l.arrivalOf(ctx)
-	return func(later context.Context) context.Context { return context.WithValue(later, arrivalKey{l}, arrival) }
+	return func(later context.Context) context.Context { return &arrived{later, l, arrival} }
 }
 
-// arrivalOf returns the last kick when the handshake began.
-func (l *Live) arrivalOf(ctx context.Context) *kick {
-	if k, ok := ctx.Value(arrivalKey{l}).(*kick); ok {
-		return k
+// arrivalOf returns when a handshake began, as far as that is known.
+func (l *Live) arrivalOf(ctx context.Context) arrival {
+	if a, ok := ctx.Value(arrivalKey{l}).(*arrived); ok {
+		return a.arrival
 	}
-	return l.kicks.Load()
+	a := l.arrive()
+	a.settled = false // the visitor was recognised before
+	return a
 }
 
 // kickLocked makes those learn of a kick who are about to come into the index.
@@ -76,11 +114,11 @@ func (l *Live) kickLocked(k kick) {
 }
 
 // missedLocked returns the first kick after a connection's arrival that is for it, or nil.
-func (l *Live) missedLocked(arrival *kick, st *seat, user *djangocompat.User) *kick {
-	if arrival == nil {
+func (l *Live) missedLocked(a arrival, st *seat, user *djangocompat.User) *kick {
+	if a.last == nil {
 		return nil
 	}
-	for k := arrival.next; k != nil; k = k.next {
+	for k := a.last.next; k != nil; k = k.next {
 		if k.reaches(st, user) {
 			return k
 		}
@@ -91,6 +129,8 @@ func (l *Live) missedLocked(arrival *kick, st *seat, user *djangocompat.User) *k
 // reaches reports whether a kick is for a connection.
 func (k *kick) reaches(st *seat, user *djangocompat.User) bool {
 	switch k.whose {
+	case asked:
+		return false
 	case aSessions:
 		return st.of != nil && st.of.hash() == k.hash
 	case aUsers:
@@ -98,6 +138,20 @@ func (k *kick) reaches(st *seat, user *djangocompat.User) bool {
 	default:
 		return user.IsAuthenticated()
 	}
+}
+
+// touchedLocked reports whether what was read of a session and its user may be older than a change, and when that was
+// committed.
+func (l *Live) touchedLocked(a arrival, w *watched) (committed time.Time, ok bool) {
+	if committed, ok = l.touch.touched(w.hash(), w.ofUser()); ok || !a.settled {
+		return committed, ok || l.touch.all()
+	}
+	for k := a.last.next; k != nil; k = k.next {
+		if k.whose == asked {
+			return time.Time{}, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // execute closes a connection, if there is a kick for it.

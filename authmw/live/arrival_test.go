@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/belleville/belleville/authmw/live"
 	"github.com/belleville/belleville/consumers"
@@ -167,5 +168,86 @@ func TestAKickReachesWhoIsJustLoggingInOnTheSocket(t *testing.T) {
 		w.shows(t)
 		l.live.Moved(w.scope)
 		w.shows(t, "close 4403 kicked")
+	})
+}
+
+func TestWhoIsAskedAboutAgainAfterAnythingMayHaveChanged(t *testing.T) {
+	tests := []struct {
+		name string
+		come func(l *lab, u *djangocompat.User) *handshake
+		want int
+	}{
+		{"nobody, where nobody had come yet", func(l *lab, u *djangocompat.User) *handshake {
+			l.live.TouchAll()
+			return l.begin("k", u)
+		}, 0},
+		{"who was being recognised", func(l *lab, u *djangocompat.User) *handshake {
+			h := l.begin("k", u)
+			l.live.TouchAll()
+			return h
+		}, 1},
+		{"who was being recognised, for long", func(l *lab, u *djangocompat.User) *handshake {
+			h := l.begin("k", u)
+			l.live.TouchAll()
+			pass(time.Minute)
+			return h
+		}, 1},
+		{"who came soon, and may share a lookup that began before", func(l *lab, u *djangocompat.User) *handshake {
+			l.open("other", newGuest)
+			l.live.TouchAll()
+			pass(4 * time.Second)
+			return l.begin("k", u)
+		}, 1},
+		{"not who came later", func(l *lab, u *djangocompat.User) *handshake {
+			l.open("other", newGuest)
+			l.live.TouchAll()
+			pass(6 * time.Second)
+			return l.begin("k", u)
+		}, 0},
+		{"who came later, but was touched", func(l *lab, u *djangocompat.User) *handshake {
+			l.open("other", newGuest)
+			l.live.TouchAll()
+			pass(6 * time.Second)
+			l.live.SessionTouched(live.HashSession("k"), time.Now())
+			return l.begin("k", u)
+		}, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			inLab(t, live.Config{}, func(l *lab) {
+				u := user(1, "alice")
+				for _, key := range []string{"k", "other"} {
+					l.book.set(key, sessionstore.Standing{User: u, Reason: sessionstore.LoggedIn})
+				}
+				h := tt.come(l, u)
+				l.book.forget()
+				close(h.read)
+				close(h.opened)
+				h.wire.socket = <-h.done
+				h.wire.socket.Start(context.Background(), at{h.wire, h})
+				synctest.Wait() // the first look at a new session comes a second later
+				if n := l.book.asked()["k"]; n != tt.want {
+					t.Errorf("it was asked about %d times at once, want %d", n, tt.want)
+				}
+				h.wire.socket.Disconnect(consumers.CloseNormal)
+			})
+		})
+	}
+}
+
+func TestWhoIsNotKnownToArriveIsAskedAboutForLonger(t *testing.T) {
+	inLab(t, live.Config{}, func(l *lab) {
+		u := user(1, "alice")
+		for _, key := range []string{"k", "other"} {
+			l.book.set(key, sessionstore.Standing{User: u, Reason: sessionstore.LoggedIn})
+		}
+		l.open("other", newGuest)
+		l.live.TouchAll()
+		pass(10 * time.Second)
+		l.open("k", newGuest) // without Arriving
+		synctest.Wait()
+		if n := l.book.asked()["k"]; n != 1 {
+			t.Errorf("it was asked about %d times at once, want 1", n)
+		}
 	})
 }

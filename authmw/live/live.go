@@ -67,10 +67,12 @@ type Live struct {
 	wakeups chan struct{}      // holds one where something is urgent
 	nobody  *djangocompat.User // AnonymousUser
 
-	kicks atomic.Pointer[kick] // the last one; written under mu
+	kicks     atomic.Pointer[kick] // the last one; written under mu
+	came      atomic.Bool          // somebody has
+	unsettled atomic.Int64         // until when arrivals may read what is older than the last TouchAll, in Unix nanoseconds
 
-	mu     sync.Mutex      // guards the fields below
-	moving map[*seat]*kick // who is between Moving and Moved, with the last kick before
+	mu     sync.Mutex        // guards the fields below
+	moving map[*seat]arrival // who is between Moving and Moved
 	index  index
 	others others
 	wheel  wheel
@@ -131,7 +133,11 @@ func (l *Live) UserTouched(hash Hash, committed time.Time) {
 func (l *Live) TouchAll() {
 	l.metrics.touched.WithLabelValues(touchedAll).Inc()
 	l.mu.Lock()
-	l.touch.blur()
+	if l.came.Load() { // else nothing was read yet
+		l.unsettled.Store(l.cfg.Now().Add(settling).UnixNano()) // before the kick, for arrive
+		l.kickLocked(kick{whose: asked})
+		l.touch.noteAll()
+	}
 	for _, w := range l.index.sessions {
 		l.hurryLocked(w, time.Time{})
 	}

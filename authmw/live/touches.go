@@ -17,16 +17,17 @@ type touches struct {
 
 // generation is what was touched in a time.
 type generation struct {
-	hashes  map[Hash]time.Time // with the time of the commit
-	blurred bool               // anything may have been touched
+	hashes map[Hash]time.Time // with the time of the commit
+	full   bool               // there were more than are remembered
+	all    bool               // anything may have been touched
 }
 
 // note remembers a touch.
 func (t *touches) note(h Hash, committed time.Time) {
 	switch {
-	case t.young.blurred:
+	case t.young.full:
 	case len(t.young.hashes) >= maxTouches:
-		t.blur()
+		t.young.full, t.young.hashes = true, nil
 	case t.young.hashes == nil:
 		t.young.hashes = map[Hash]time.Time{h: committed}
 	default:
@@ -34,16 +35,20 @@ func (t *touches) note(h Hash, committed time.Time) {
 	}
 }
 
-// blur remembers that anything may have been touched.
-func (t *touches) blur() { t.young = generation{blurred: true} }
+// noteAll remembers that anything may have been touched.
+func (t *touches) noteAll() { t.young.all = true }
+
+// all reports whether anything may have been touched lately.
+func (t *touches) all() bool { return t.young.all || t.old.all }
 
 // age begins a new generation.
 func (t *touches) age() { t.old, t.young = t.young, generation{} }
 
-// touched reports whether something may have been touched lately, and when that was committed.
+// touched reports whether something was touched lately, and when that was committed; or there was so much that it may
+// have been.
 func (t *touches) touched(hashes ...Hash) (committed time.Time, ok bool) {
 	for _, g := range []*generation{&t.young, &t.old} {
-		if g.blurred {
+		if g.full {
 			return time.Time{}, true
 		}
 		for _, h := range hashes {

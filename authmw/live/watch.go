@@ -66,17 +66,17 @@ func watchesUser(instance consumers.Instance) bool {
 
 // enter takes a connection in: into its visitor's session, if that can be followed. It returns the kick for it that has
 // come since its arrival, nil if there is none.
-func (l *Live) enter(s *consumers.Scope, st *seat, arrival *kick) *kick {
+func (l *Live) enter(s *consumers.Scope, st *seat, a arrival) *kick {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if st.through || st.of != nil {
 		return nil
 	}
-	l.takeInLocked(s, st)
-	return l.missedLocked(arrival, st, s.User)
+	l.takeInLocked(s, st, a)
+	return l.missedLocked(a, st, s.User)
 }
 
-func (l *Live) takeInLocked(s *consumers.Scope, st *seat) {
+func (l *Live) takeInLocked(s *consumers.Scope, st *seat, a arrival) {
 	if st.ruled != nil {
 		st.ruled.user = s.User
 	}
@@ -86,7 +86,7 @@ func (l *Live) takeInLocked(s *consumers.Scope, st *seat) {
 		return
 	}
 	l.index.sit(st, w)
-	committed, touched := l.touch.touched(w.hash(), w.ofUser())
+	committed, touched := l.touchedLocked(a, w)
 	switch {
 	case touched || !same(w.user, s.User): // it was read before the others, or after
 		w.mixed = w.mixed || !same(w.user, s.User)
@@ -157,9 +157,9 @@ func (l *Live) Moving(s *consumers.Scope) {
 		defer l.mu.Unlock()
 		l.riseLocked(st)
 		if l.moving == nil {
-			l.moving = make(map[*seat]*kick)
+			l.moving = make(map[*seat]arrival)
 		}
-		l.moving[st] = l.kicks.Load()
+		l.moving[st] = arrival{last: l.kicks.Load()}
 	}
 }
 
