@@ -5,59 +5,136 @@ import (
 	"sync"
 )
 
-// A Crew runs the consumers of many Sockets on as few goroutines as do not wait: the next consumer runs on the goroutine
-// of the last one, until one of them waits for something, or another processor is free. One goroutine calls Message and
-// Work.
+// A Crew does work of many Sockets on as few goroutines as do not wait: the next piece is done on the goroutine of the last
+// one, until that waits for something, or another processor is free. One goroutine calls its methods. A nil Crew starts a goroutine
+// for each piece, at once.
 type Crew struct {
-	mu    sync.Mutex // guards the fields below
-	ready []*Socket  // claimed for whoever comes first
+	mu     sync.Mutex // guards the fields below
+	ready  []job      // which nobody does yet
+	spare  int        // how many goroutines wait for work
+	wakeup chan struct{}
+	closed bool
 }
+
+// job is a consumer that was told something, or anything else.
+type job struct {
+	socket *Socket
+	call   func()
+}
+
+// do does it.
+func (j job) do() {
+	if j.socket != nil {
+		j.socket.run()
+	} else {
+		j.call()
+	}
+}
+
+// maxSpare is how many goroutines of a Crew are kept that have nothing to do: their stacks have grown already.
+const maxSpare = 16
 
 // Message is [Socket.Message], but for the consumer, which runs when Work is called.
 func (c *Crew) Message(s *Socket, m Message) bool {
 	more, start := s.take(m)
 	if start {
-		c.mu.Lock()
-		c.ready = append(c.ready, s)
-		c.mu.Unlock()
+		c.add(job{socket: s})
 	}
 	return more
 }
 
-// Work sees to it that all consumers to whom something was said run, and returns when each of them has begun; those that
-// did not have to wait are through then. A consumer that keeps its processor busy holds the others up for no longer than
-// the Go scheduler lets it.
-func (c *Crew) Work() {
-	for c.waits() {
-		go c.work()
-		runtime.Gosched() // to that one; it comes back here when that waits or there is nothing left
+// Disconnect is [Socket.Disconnect], but for the consumer, which runs when Work is called.
+func (c *Crew) Disconnect(s *Socket, code CloseCode) {
+	if s.lose(code) {
+		c.add(job{socket: s})
 	}
 }
 
-// waits reports whether a consumer has not begun.
-func (c *Crew) waits() bool {
+// Go has f called when Work is.
+func (c *Crew) Go(f func()) { c.add(job{call: f}) }
+
+// add puts a job down.
+func (c *Crew) add(j job) {
+	if c == nil {
+		go j.do()
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.ready) > 0
+	c.ready = append(c.ready, j)
 }
 
-// work runs consumers until none is left.
-func (c *Crew) work() {
-	for s := c.next(); s != nil; s = c.next() {
-		s.run()
+// Work sees to it that all is done which was asked for, and returns when each piece has begun; those that did not have to
+// wait are done then. One that keeps its processor busy holds the others up for no longer than the Go scheduler lets it.
+func (c *Crew) Work() {
+	for c.begin() {
+		runtime.Gosched() // to the goroutine that was woken; it comes back here when that waits or nothing is left
 	}
 }
 
-// next takes the consumer that was told something last, whose connection was touched last; nil if there is none.
-func (c *Crew) next() *Socket {
+// begin wakes a goroutine, or starts one, and reports whether there was something to do.
+func (c *Crew) begin() bool {
+	c.mu.Lock()
+	waits, spare := len(c.ready) > 0, c.spare > 0
+	if waits && spare {
+		c.spare--
+	}
+	c.mu.Unlock()
+	switch {
+	case waits && spare:
+		c.wakeup <- struct{}{} // there is room for all that are spare
+	case waits:
+		go c.work()
+	}
+	return waits
+}
+
+// Close lets go of the goroutines that have nothing to do. Others end when they are through.
+func (c *Crew) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for ; c.spare > 0; c.spare-- {
+		c.wakeup <- struct{}{}
+	}
+	c.closed = true
+}
+
+// work does what is to be done, until the goroutine is one too many.
+func (c *Crew) work() {
+	for {
+		for j, ok := c.next(); ok; j, ok = c.next() {
+			j.do()
+		}
+		if !c.rest() {
+			return
+		}
+		<-c.wakeup
+	}
+}
+
+// next takes what came last, whose connection was touched last.
+func (c *Crew) next() (j job, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	last := len(c.ready) - 1
 	if last < 0 {
-		return nil
+		return job{}, false
 	}
-	s := c.ready[last]
-	c.ready[last] = nil
+	j, c.ready[last] = c.ready[last], job{}
 	c.ready = c.ready[:last]
-	return s
+	return j, true
+}
+
+// rest makes the caller's goroutine a spare one, and reports whether it is wanted.
+func (c *Crew) rest() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.spare >= maxSpare {
+		return false
+	}
+	if c.wakeup == nil {
+		c.wakeup = make(chan struct{}, maxSpare)
+	}
+	c.spare++
+	return true
 }

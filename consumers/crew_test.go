@@ -39,6 +39,7 @@ func TestCrew(t *testing.T) {
 			said := make(chan string, 100)
 			sockets := crowd(t, 10, func(int) *teller { return &teller{said: said} })
 			var crew consumers.Crew
+			defer crew.Close()
 			var want []string
 			for i, s := range sockets {
 				for range 3 {
@@ -67,6 +68,7 @@ func TestCrew(t *testing.T) {
 				return &teller{said: said}
 			})
 			var crew consumers.Crew
+			defer crew.Close()
 			for i, s := range sockets {
 				crew.Message(s, consumers.TextMessage(strconv.Itoa(i)))
 			}
@@ -87,6 +89,7 @@ func TestCrew(t *testing.T) {
 			said, wait := make(chan string, 100), make(chan struct{})
 			s := crowd(t, 1, func(int) *teller { return &teller{said: said, wait: wait} })[0]
 			var crew consumers.Crew
+			defer crew.Close()
 			crew.Message(s, consumers.TextMessage("first"))
 			crew.Work()
 			crew.Message(s, consumers.TextMessage("second"))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/internal/lazyctx"
 )
 
 // disconnectTimeout is how long a consumer's Disconnect may take before its context ends. As Daphne's.
@@ -227,8 +228,8 @@ func (s *Socket) ended() {
 // goodbye takes the consumer out of the groups that it was in from the beginning, then runs its Disconnect,
 // if its Connect was run. Whatever the one does, the other follows.
 func (s *Socket) goodbye(code CloseCode, wasConnected bool) {
-	ctx, cancel := context.WithTimeout(s.life.base(), disconnectTimeout)
-	defer cancel()
+	ctx := lazyctx.WithTimeout(s.life.base(), disconnectTimeout)
+	defer ctx.End(context.Canceled)
 	s.afterwards(guard(func() error {
 		if g, ok := s.own().(Grouper); ok {
 			s.part(ctx, g.Groups())

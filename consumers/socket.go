@@ -141,16 +141,23 @@ func (s *Socket) take(m Message) (more, start bool) {
 // consumer has ten seconds before its context ends; then its Disconnect is called. What Conn.Go has started,
 // and a Connect that has not answered yet, have no reason to go on: their context is done at once.
 func (s *Socket) Disconnect(code CloseCode) {
+	if s.lose(code) {
+		go s.run()
+	}
+}
+
+// lose notes that the connection is gone, and reports whether the mailbox is the caller's to work through.
+func (s *Socket) lose(code CloseCode) (start bool) {
 	s.mu.Lock()
 	if s.code != 0 {
 		s.mu.Unlock()
-		return
+		return false
 	}
 	if s.state&(answered|accepted) == answered {
 		code = CloseAbnormal // it was refused, whoever is the first to say that it is over
 	}
 	s.code = code
-	start := s.claimLocked()
+	start = s.claimLocked()
 	busy := !start && s.state&(started|through) == started
 	if busy {
 		s.boxLocked().overdue = time.AfterFunc(disconnectTimeout, s.overdue)
@@ -164,9 +171,7 @@ func (s *Socket) Disconnect(code CloseCode) {
 	if !patient {
 		s.life.end()
 	}
-	if start {
-		go s.run()
-	}
+	return start
 }
 
 // overdue ends the patience with a consumer that is still busy though its client has gone.

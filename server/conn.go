@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/internal/lazyctx"
 	"github.com/gobwas/ws"
 )
 
@@ -32,8 +33,8 @@ type driver interface {
 	local(c *conn) netip.AddrPort
 	// detach gives the connection up, for net/http to serve. It is for the owner.
 	detach(c *conn) (net.Conn, error)
-	// tell hands a message to its consumer, and reports whether there is room for more. It is for the owner.
-	tell(s *consumers.Socket, m consumers.Message) bool
+	// crew returns who does what may wait, nil where goroutines are started for that. It is for the owner.
+	crew() *consumers.Crew
 }
 
 // wants is what a connection's owner is asked to do, as bits.
@@ -97,8 +98,9 @@ type conn struct {
 
 // opening is what only the answer to the handshake needs.
 type opening struct {
-	peer netip.AddrPort
-	key  string // Sec-WebSocket-Key
+	peer     netip.AddrPort
+	key      [keySize]byte    // Sec-WebSocket-Key
+	decision *lazyctx.Context // of the application's answer; nil before it is asked
 }
 
 // from notes where a connection comes from, before it is heard.
@@ -150,12 +152,12 @@ func (c *conn) Answer(r consumers.Response) error {
 		d := c.offer.agreed(wire)
 		c.out.policy = wire.SlowClient
 		c.deflation.Store(uint32(d))
-		c.out.push(appendAccepted(make([]byte, 0, 160), c.opening.key, d, r))
+		c.pushLocked(appendAccepted(make([]byte, 0, 160), c.opening.key[:], d, r))
 		c.setPhaseLocked(open)
 		c.opened = true
 		c.server.metrics.sockets.Inc()
 	} else {
-		c.out.push(appendRefused(make([]byte, 0, 256), r))
+		c.pushLocked(appendRefused(make([]byte, 0, 256), r))
 		c.setPhaseLocked(closing)
 		c.out.last = true
 	}
@@ -224,7 +226,7 @@ func (c *conn) wireLocked() *consumers.Wire {
 // written, so that the close frame can be understood.
 func (c *conn) shedLocked() {
 	c.out.shed()
-	c.out.push(closeFrame(consumers.CloseTryAgainLater, "too slow"))
+	c.pushLocked(closeFrame(consumers.CloseTryAgainLater, "too slow"))
 	c.out.last = true
 	c.code = consumers.CloseTryAgainLater
 	c.setPhaseLocked(closing)
@@ -237,7 +239,7 @@ func (c *conn) Close(code consumers.CloseCode, reason string) error {
 		c.mu.Unlock()
 		return consumers.ErrClosed
 	}
-	c.out.push(closeFrame(code, reason))
+	c.pushLocked(closeFrame(code, reason))
 	c.out.last = c.code != 0 // the peer has spoken its last word before
 	c.code = code
 	c.setPhaseLocked(closing)
@@ -285,7 +287,7 @@ func (c *conn) ping() (sent bool) {
 	if c.phase != open || c.out.waiting() > 0 {
 		return false
 	}
-	c.out.push(pingFrame)
+	c.pushLocked(pingFrame)
 	return true
 }
 

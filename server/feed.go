@@ -249,7 +249,7 @@ func (c *conn) deliver(m consumers.Message) {
 		return
 	}
 	c.server.metrics.received(len(m.Data))
-	if c.driver.tell(socket, m) {
+	if c.driver.crew().Message(socket, m) {
 		c.mu.Lock()
 		c.held = false
 		c.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/internal/lazyctx"
 )
 
 // refuse answers a request head that cannot be read, on the owner's goroutine.
@@ -51,11 +52,17 @@ func (s *Server) handshake(c *conn, h *head) {
 		return
 	}
 	key, _ := h.single("sec-websocket-key") // it was checked
+	ctx := lazyctx.New(context.Background())
 	c.mu.Lock()
-	c.opening.key, c.offer = strings.Clone(key), h.deflation()
+	copy(c.opening.key[:], key)
+	c.opening.decision, c.offer = ctx, h.deflation()
 	c.setPhaseLocked(deciding)
 	c.mu.Unlock()
-	s.consumers.Go(func() { s.decide(c, scope) })
+	s.consumers.Add(1)
+	c.driver.crew().Go(func() {
+		defer s.consumers.Done()
+		s.decide(ctx, c, scope)
+	})
 }
 
 // scope makes the Scope of a WebSocket's request.
@@ -68,9 +75,15 @@ func (s *Server) scope(h *head, peer netip.AddrPort) (*consumers.Scope, error) {
 		return nil, errTarget
 	}
 	from := s.originOf(peer, h.fields)
+	own := strings.Clone(raw)
+	if path != raw {
+		path = strings.Clone(path)
+	} else {
+		path = own
+	}
 	scope := &consumers.Scope{
 		Type: consumers.TypeWebSocket, Method: h.ownMethod(), Scheme: "ws",
-		Path: strings.Clone(path), RawPath: strings.Clone(raw), Query: strings.Clone(query),
+		Path: path, RawPath: own, Query: strings.Clone(query),
 		RootPath: s.cfg.Load().RootPath, Header: h.fields, Client: from.client,
 		Subprotocols: h.subprotocols(), Layer: s.layer, Draining: s.drainBegan,
 	}
@@ -80,11 +93,15 @@ func (s *Server) scope(h *head, peer netip.AddrPort) (*consumers.Scope, error) {
 	return scope, nil
 }
 
-// decide asks the application, and starts the consumer that it opens. It runs on a goroutine of its own.
-func (s *Server) decide(c *conn, scope *consumers.Scope) {
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Load().HandshakeTimeout)
+// decide asks the application, and starts the consumer that it opens. The context ends when the time for that is over, or
+// the client has gone.
+func (s *Server) decide(ctx *lazyctx.Context, c *conn, scope *consumers.Scope) {
 	instance, err := s.openApplication(ctx, scope)
-	cancel()
+	gone := errors.Is(ctx.Err(), context.Canceled)
+	ctx.End(context.Canceled)
+	if err != nil && gone {
+		return // nobody waits for the answer
+	}
 	if err != nil {
 		s.deny(c, err)
 		return

@@ -111,8 +111,30 @@ func parseField(line string) (consumers.HeaderField, error) {
 	if strings.Contains(name, "_") {
 		return consumers.HeaderField{}, nil
 	}
-	return consumers.HeaderField{Name: strings.ToLower(name), Value: strings.Trim(value, " \t")}, nil
+	return consumers.HeaderField{Name: lowerName(name), Value: strings.Trim(value, " \t")}, nil
 }
+
+// lowerName returns a field's name in lower case. Those that browsers and proxies send cost no allocation.
+func lowerName(name string) string {
+	if lower, ok := usualNames[name]; ok {
+		return lower
+	}
+	return strings.ToLower(name)
+}
+
+// usualNames are fields of opening handshakes, as they are written, in lower case.
+var usualNames = func() map[string]string {
+	names := make(map[string]string)
+	for _, name := range []string{
+		"Host", "Connection", "Upgrade", "Origin", "Cookie", "User-Agent", "Pragma", "Cache-Control", "Accept",
+		"Accept-Encoding", "Accept-Language", "Authorization", "Sec-WebSocket-Key", "Sec-WebSocket-Version",
+		"Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host",
+		"X-Real-IP", "Forwarded",
+	} {
+		names[name] = strings.ToLower(name)
+	}
+	return names
+}()
 
 // isToken reports whether s is a token. RFC 9110 §5.6.2.
 func isToken(s string) bool {

@@ -83,8 +83,8 @@ func (b *bench) local(*conn) netip.AddrPort { return netip.AddrPort{} }
 // detach implements driver.
 func (b *bench) detach(*conn) (net.Conn, error) { return nil, errors.ErrUnsupported }
 
-// tell implements driver.
-func (b *bench) tell(s *consumers.Socket, m consumers.Message) bool { return s.Message(m) }
+// crew implements driver.
+func (*bench) crew() *consumers.Crew { return nil }
 
 // settle does what is wanted and writes what waits.
 func (b *bench) settle(t testing.TB) {

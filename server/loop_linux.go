@@ -41,7 +41,7 @@ type loop struct {
 	scratch  []byte
 	target   *conn // whom write writes to
 	write    func([]byte) (int, error)
-	crew     consumers.Crew
+	workers  consumers.Crew
 	served   []*conn // room for posts, in turn with posted
 	quit     bool
 
@@ -93,14 +93,14 @@ func (l *loop) run() error {
 			for _, ev := range some {
 				l.event(ev)
 			}
-			l.crew.Work()
+			l.workers.Work()
 			l.attendAll() // what consumers say is written while the kernel's part of the connection is in the cache
 		}
 		l.attendAll()
-		l.crew.Work()
 		now := l.server.clock.now()
 		l.wheel.advance(now, func(e timerEntry) { l.look(e, now) })
 		l.reopen(now)
+		l.workers.Work()
 	}
 	l.shut()
 	return nil
@@ -269,8 +269,8 @@ func (l *loop) detach(c *conn) (net.Conn, error) {
 	return netpoll.Conn(fd)
 }
 
-// tell implements driver.
-func (l *loop) tell(s *consumers.Socket, m consumers.Message) bool { return l.crew.Message(s, m) }
+// crew implements driver.
+func (l *loop) crew() *consumers.Crew { return &l.workers }
 
 // local implements driver.
 func (l *loop) local(c *conn) netip.AddrPort { return netpoll.LocalAddr(c.fd) }
@@ -315,5 +315,7 @@ func (l *loop) shut() {
 	l.stopped = true
 	l.posted = nil
 	l.mu.Unlock()
+	l.workers.Work()
+	l.workers.Close()
 	_ = l.poller.Close()
 }

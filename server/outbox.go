@@ -9,10 +9,11 @@ import (
 
 // outbox is what waits for one peer. The connection's lock guards it.
 type outbox struct {
-	*queue      // nil while nothing waits
-	begun  bool // the answer to the handshake, which nothing may precede, was taken
-	stuck  bool // the peer took no more when it was last written to
-	last   bool // nothing follows: once all is written, the stream ends
+	*queue        // nil while nothing waits
+	begun  bool   // the answer to the handshake, which nothing may precede, was taken
+	stuck  bool   // the peer took no more when it was last written to
+	behind uint32 // the tick since when that is so without a break
+	last   bool   // nothing follows: once all is written, the stream ends
 	policy consumers.SlowClient
 }
 
@@ -91,24 +92,39 @@ func (o *outbox) closeIn(t *traffic) {
 	t.queues.Put(q)
 }
 
-// burst is how many times as much may wait for a peer that has not been written to yet. Its owner will come to
-// that soon; a peer that reads is not to blame for how fast others speak.
+// burst is how many times as much may wait for a peer that has not been written to yet, or has been behind for no longer
+// than grace. Its owner will come to that soon; a peer that reads is not to blame for how fast others speak, nor for how
+// little the kernel takes at once.
 const burst = 4
 
+// grace is in ticks.
+const grace = ticksInSecond / 4
+
+// tookAll notes at a tick whether the peer took all that it was written.
+func (o *outbox) tookAll(all bool, now int64) {
+	if !all && !o.stuck {
+		o.behind = uint32(now)
+	}
+	o.stuck = !all
+}
+
 // full reports whether another frame would be too much. A frame that is alone never is.
-func (o *outbox) full(size int, limits *Config) bool {
+func (o *outbox) full(size int, limits *Config, at clock) bool {
 	frames, bytes := limits.QueueFrames, limits.QueueBytes
-	if !o.stuck {
+	if !o.stuck || uint32(at.now())-o.behind < grace {
 		frames, bytes = burst*frames, max(burst*bytes, burst*limits.MaxMessage)
 	}
 	return o.count > 0 && (o.count >= frames || o.bytes+size > bytes)
 }
 
-// push queues a frame.
+// pushLocked queues a frame of the server's own.
+func (c *conn) pushLocked(frame []byte) {
+	c.out.openIn(&c.server.traffic)
+	c.out.push(frame)
+}
+
+// push queues a frame; there must be a queue.
 func (o *outbox) push(frame []byte) {
-	if o.queue == nil {
-		o.queue = new(queue)
-	}
 	o.frames = append(o.frames, frame)
 	if o.keys != nil {
 		*o.keys = append(*o.keys, "")
@@ -264,6 +280,6 @@ func (c *conn) wrote(n int, err error) (all bool) {
 	defer c.mu.Unlock()
 	c.out.bytes -= n
 	c.out.count -= frames
-	c.out.stuck = err != nil
+	c.out.tookAll(err == nil, c.server.clock.now())
 	return err == nil && c.writer.through() && !c.takeMoreLocked()
 }

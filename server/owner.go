@@ -1,6 +1,10 @@
 package server
 
-import "github.com/belleville/belleville/consumers"
+import (
+	"context"
+
+	"github.com/belleville/belleville/consumers"
+)
 
 // newConn begins a connection. Nobody else knows it yet.
 func (s *Server) newConn(d driver, t *ticket) *conn {
@@ -61,6 +65,13 @@ func (c *conn) flushed() (end bool) {
 	return true
 }
 
+// giveUpLocked ends the wait for the application's answer to the handshake.
+func (c *conn) giveUpLocked(why error) {
+	if c.opening != nil && c.opening.decision != nil {
+		c.opening.decision.End(why)
+	}
+}
+
 // release is the last thing that the owner does with a connection, whose descriptor it has closed.
 func (c *conn) release() {
 	c.mu.Lock()
@@ -69,6 +80,7 @@ func (c *conn) release() {
 		return
 	}
 	c.phase = gone
+	c.giveUpLocked(context.Canceled)
 	socket, code, opened := c.socket, c.code, c.opened
 	c.out = outbox{}
 	c.mu.Unlock()
@@ -82,6 +94,6 @@ func (c *conn) release() {
 		c.server.metrics.closed(code)
 	}
 	if socket != nil {
-		socket.Disconnect(code)
+		c.driver.crew().Disconnect(socket, code)
 	}
 }

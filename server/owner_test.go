@@ -92,7 +92,7 @@ func TestAPingThatHadToWaitIsSentLater(t *testing.T) {
 	b := l.open(t)
 	b.heard = l.server.clock.now()
 	b.mu.Lock()
-	b.out.push(pingFrame) // as a message that has not been written yet
+	b.pushLocked(pingFrame) // as a message that has not been written yet
 	b.mu.Unlock()
 	if _, drop := b.expire(b.heard + 1500); drop || b.pinged {
 		t.Errorf("while a message waits: dropped %v, pinged %v; want neither", drop, b.pinged)

@@ -45,5 +45,5 @@ func (c *conn) unwrap(rest []byte) {
 	c.out.openIn(&c.server.traffic)
 	c.out.count++
 	c.out.bytes += len(rest)
-	c.out.stuck = true
+	c.out.tookAll(false, c.writer.moved)
 }

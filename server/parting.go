@@ -55,7 +55,7 @@ func (c *conn) parted() {
 // partLocked says goodbye. A peer that ended its side without a close frame gets none.
 func (c *conn) partLocked() {
 	if c.code != consumers.CloseAbnormal {
-		c.out.push(closeFrame(c.code, ""))
+		c.pushLocked(closeFrame(c.code, ""))
 	}
 	c.out.last = true
 	c.setPhaseLocked(closing)

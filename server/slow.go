@@ -30,11 +30,11 @@ func (o *outbox) takeSome(w *writer) {
 
 // admit queues a message's frame as the policy says, where that is not to close. It reports whether the frame was
 // taken, and how many others were dropped for it.
-func (o *outbox) admit(frame []byte, key string, limits *Config) (taken bool, dropped int) {
+func (o *outbox) admit(frame []byte, key string, limits *Config, at clock) (taken bool, dropped int) {
 	if o.policy == consumers.KeepLatest && key != "" {
 		dropped = o.outdate(key)
 	}
-	for o.full(len(frame), limits) {
+	for o.full(len(frame), limits, at) {
 		if o.policy == consumers.DropNewest || !o.dropAt(o.first()) {
 			return false, dropped
 		}
@@ -97,14 +97,14 @@ func (o *outbox) outdate(key string) (dropped int) {
 func (c *conn) sendLocked(frame []byte, key string) (taken, slow bool) {
 	limits := c.server.cfg.Load()
 	if c.out.policy == consumers.CloseSlow {
-		if c.out.full(len(frame), limits) {
+		if c.out.full(len(frame), limits, c.server.clock) {
 			c.shedLocked()
 			return false, true
 		}
 		c.out.push(frame)
 		return true, false
 	}
-	taken, dropped := c.out.admit(frame, key, limits)
+	taken, dropped := c.out.admit(frame, key, limits, c.server.clock)
 	if !taken {
 		dropped++
 	}

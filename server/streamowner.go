@@ -126,5 +126,5 @@ func (st *stream) detach(*conn) (net.Conn, error) {
 	return st.net, nil
 }
 
-// tell implements driver.
-func (st *stream) tell(s *consumers.Socket, m consumers.Message) bool { return s.Message(m) }
+// crew implements driver.
+func (*stream) crew() *consumers.Crew { return nil }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -162,6 +163,7 @@ func (c *conn) endOfAge(opened int64) int64 {
 func (c *conn) tooLate() {
 	c.mu.Lock()
 	socket := c.socket
+	c.giveUpLocked(context.DeadlineExceeded)
 	c.mu.Unlock()
 	if c.Answer(consumers.Response{Status: http.StatusServiceUnavailable, Header: retryAfter(), Reason: consumers.ReasonTimeout}) != nil {
 		return // the application answered at this moment

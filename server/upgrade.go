@@ -85,10 +85,13 @@ func (h *head) hasBody() bool {
 	return false
 }
 
+// keySize is the length of a Sec-WebSocket-Key. RFC 6455 §4.1.
+const keySize = 24
+
 // isKey reports whether a Sec-WebSocket-Key is 16 bytes in base64.
 func isKey(key string) bool {
 	var b [18]byte
-	if len(key) != 24 {
+	if len(key) != keySize {
 		return false
 	}
 	n, err := base64.StdEncoding.Strict().Decode(b[:], []byte(key))
@@ -128,8 +131,9 @@ func (h *head) subprotocols() []string {
 const acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 // appendAccepted appends the answer that opens the WebSocket. RFC 6455 §4.2.2.
-func appendAccepted(dst []byte, key string, d deflation, r consumers.Response) []byte {
-	sum := sha1.Sum([]byte(key + acceptGUID))
+func appendAccepted(dst, key []byte, d deflation, r consumers.Response) []byte {
+	var hashed [keySize + len(acceptGUID)]byte
+	sum := sha1.Sum(append(append(hashed[:0], key...), acceptGUID...))
 	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	dst = base64.StdEncoding.AppendEncode(dst, sum[:])
 	dst = append(dst, "\r\n"...)

@@ -1,6 +1,7 @@
 package netpoll
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -152,14 +153,17 @@ func (p *Poller) drainWake() {
 // on a unix socket. ErrAgain means that there is none.
 func Accept(fd int) (int, netip.AddrPort, error) {
 	for {
-		conn, sa, err := unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-		switch {
-		case err == nil:
-			return conn, addrPort(sa), nil
-		case errors.Is(err, unix.EINTR), errors.Is(err, unix.ECONNABORTED):
+		var name unix.RawSockaddrAny // x/sys would ask each socket for its protocol, too
+		size := uint32(unix.SizeofSockaddrAny)
+		conn, _, errno := syscall.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&name)),
+			uintptr(unsafe.Pointer(&size)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+		switch errno {
+		case 0:
+			return int(conn), addrPort(&name), nil
+		case unix.EINTR, unix.ECONNABORTED:
 			continue
 		}
-		return -1, netip.AddrPort{}, again(err)
+		return -1, netip.AddrPort{}, again(errno)
 	}
 }
 
@@ -170,23 +174,32 @@ func IsExhausted(err error) bool {
 }
 
 // addrPort converts a kernel address.
-func addrPort(sa unix.Sockaddr) netip.AddrPort {
-	switch a := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
+func addrPort(name *unix.RawSockaddrAny) netip.AddrPort {
+	switch name.Addr.Family {
+	case unix.AF_INET:
+		in := (*unix.RawSockaddrInet4)(unsafe.Pointer(name))
+		return netip.AddrPortFrom(netip.AddrFrom4(in.Addr), hostOrder(in.Port))
+	case unix.AF_INET6:
+		in := (*unix.RawSockaddrInet6)(unsafe.Pointer(name))
+		return netip.AddrPortFrom(netip.AddrFrom16(in.Addr).Unmap(), hostOrder(in.Port))
 	}
 	return netip.AddrPort{}
 }
 
+// hostOrder returns a port that is in the order of the network.
+func hostOrder(port uint16) uint16 {
+	return binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&port))[:])
+}
+
 // LocalAddr returns the address that a peer connected to, invalid on a unix socket.
 func LocalAddr(fd int) netip.AddrPort {
-	sa, err := unix.Getsockname(fd)
-	if err != nil {
+	var name unix.RawSockaddrAny
+	size := uint32(unix.SizeofSockaddrAny)
+	if _, _, errno := syscall.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&name)),
+		uintptr(unsafe.Pointer(&size))); errno != 0 {
 		return netip.AddrPort{}
 	}
-	return addrPort(sa)
+	return addrPort(&name)
 }
 
 // Read reads what is there. The end of the stream is 0 bytes without an error.

@@ -11,6 +11,7 @@ const module = "github.com/belleville/belleville/"
 // import neighbours, and more.
 var floors = map[string]int{
 	"pickle":            0,
+	"internal/lazyctx":  0,
 	"internal/netpoll":  0,
 	"internal/parts":    0,
 	"internal/repotest": 0,
