@@ -1,6 +1,7 @@
 package djangocompat
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"math/big"
@@ -27,27 +28,19 @@ const (
 
 // PK is a primary key of any kind. It can be compared with ==; the zero PK is none.
 type PK struct {
-	kind PKKind
-	hi   uint64 // of a UUID
-	lo   uint64 // of a UUID, or the integer
-	text string
+	kind   PKKind
+	number int64
+	text   string // or the 16 bytes of a UUID
 }
 
 // IntPK makes the PK of an integer.
-func IntPK(n int64) PK { return PK{kind: PKInt, lo: uint64(n)} }
+func IntPK(n int64) PK { return PK{kind: PKInt, number: n} }
 
 // TextPK makes the PK of a text.
 func TextPK(s string) PK { return PK{kind: PKText, text: s} }
 
 // UUIDPK makes the PK of a UUID.
-func UUIDPK(u [16]byte) PK {
-	p := PK{kind: PKUUID}
-	for i := range 8 {
-		p.hi = p.hi<<8 | uint64(u[i])
-		p.lo = p.lo<<8 | uint64(u[i+8])
-	}
-	return p
-}
+func UUIDPK(u [16]byte) PK { return PK{kind: PKUUID, text: string(u[:])} }
 
 // Kind says which kind of key it is.
 func (p PK) Kind() PKKind { return p.kind }
@@ -56,7 +49,7 @@ func (p PK) Kind() PKKind { return p.kind }
 func (p PK) IsZero() bool { return p.kind == PKNone }
 
 // Int64 returns the key of an integer column.
-func (p PK) Int64() (int64, bool) { return int64(p.lo), p.kind == PKInt }
+func (p PK) Int64() (int64, bool) { return p.number, p.kind == PKInt }
 
 // UUID returns the key of a UUID column.
 func (p PK) UUID() ([16]byte, bool) {
@@ -64,10 +57,7 @@ func (p PK) UUID() ([16]byte, bool) {
 	if p.kind != PKUUID {
 		return u, false
 	}
-	for i := range 8 {
-		u[i] = byte(p.hi >> (56 - 8*i))
-		u[i+8] = byte(p.lo >> (56 - 8*i))
-	}
+	copy(u[:], p.text)
 	return u, true
 }
 
@@ -76,7 +66,7 @@ func (p PK) UUID() ([16]byte, bool) {
 func (p PK) String() string {
 	switch p.kind {
 	case PKInt:
-		return strconv.FormatInt(int64(p.lo), 10)
+		return strconv.FormatInt(p.number, 10)
 	case PKUUID:
 		u, _ := p.UUID()
 		var b [36]byte
@@ -98,7 +88,7 @@ func (p PK) MarshalJSON() ([]byte, error) {
 	case PKNone:
 		return []byte("null"), nil
 	case PKInt:
-		return strconv.AppendInt(nil, int64(p.lo), 10), nil
+		return strconv.AppendInt(nil, p.number, 10), nil
 	default:
 		return appendQuoted(nil, p.String())
 	}
@@ -161,7 +151,8 @@ func uuidPKFrom(v any) (PK, error) {
 	switch v := v.(type) {
 	case int64:
 		if v >= 0 {
-			return PK{kind: PKUUID, lo: uint64(v)}, nil
+			binary.BigEndian.PutUint64(u[8:], uint64(v))
+			return UUIDPK(u), nil
 		}
 	case *big.Int:
 		if v.Sign() >= 0 && v.BitLen() <= 128 {

@@ -39,29 +39,47 @@ type Session struct {
 	backend Backend
 
 	// Owned by whoever changes the session.
-	key      string
-	data     SessionData
-	loaded   SessionData // what data was when it was loaded or saved
-	failed   map[string]error
-	modified bool
+	key   string
+	data  SessionData
+	edits *edits // nil while nothing was changed
 
 	// Shared by all who read.
 	accessed atomic.Bool
 }
 
+// edits are what only a session has that was changed, as few are.
+type edits struct {
+	loaded   SessionData // what data was when it was loaded or saved
+	failed   map[string]error
+	modified bool
+}
+
+// clone returns a copy.
+func (e *edits) clone() *edits {
+	if e == nil {
+		return nil
+	}
+	return &edits{e.loaded, maps.Clone(e.failed), e.modified}
+}
+
+// edited returns the edits of a session that is about to be changed.
+func (s *Session) edited() *edits {
+	if s.edits == nil {
+		s.edits = &edits{loaded: s.data}
+	}
+	return s.edits
+}
+
 // NewSession makes the Session of data that backend has loaded from under key. A session that is not
 // stored has the key "".
 func NewSession(key string, data SessionData, backend Backend) *Session {
-	return &Session{backend: backend, key: key, data: data, loaded: data}
+	return &Session{backend: backend, key: key, data: data}
 }
 
 // Clone returns a Session that shares the data of s until one of the two changes it.
 func (s *Session) Clone() *Session {
 	c := NewSession(s.key, s.data, s.backend)
-	c.loaded, c.modified = s.loaded, s.modified
-	for key, err := range s.failed {
-		c.fail(key, err)
-	}
+	c.edits = s.edits.clone()
 	return c
 }
 
@@ -72,14 +90,19 @@ func (s *Session) Key() string { return s.key }
 func (s *Session) Data() SessionData { return s.data }
 
 // Loaded returns the data as it was when it was loaded or last saved.
-func (s *Session) Loaded() SessionData { return s.loaded }
+func (s *Session) Loaded() SessionData {
+	if s.edits == nil {
+		return s.data
+	}
+	return s.edits.loaded
+}
 
 // Accessed reports whether a value was asked for or set, so that an answer depends on the cookie.
 func (s *Session) Accessed() bool { return s.accessed.Load() }
 
 // Modified reports whether the session was changed since it was loaded. As in Django it remains so when
 // the session is saved: the visitor's cookie is yet to be set.
-func (s *Session) Modified() bool { return s.modified }
+func (s *Session) Modified() bool { return s.edits != nil && s.edits.modified }
 
 // IsEmpty reports whether there is neither a key nor a value.
 func (s *Session) IsEmpty() bool { return s.key == "" && s.data.Len() == 0 }
@@ -114,23 +137,25 @@ func (s *Session) read() SessionData {
 // the error, until a later Set or Delete of that key.
 func (s *Session) Set(key string, v any) {
 	data, err := s.data.With(key, v)
-	s.change(data)
-	delete(s.failed, key)
+	delete(s.change(data).failed, key)
 	if err != nil {
 		s.fail(key, err)
 	}
 }
 
 func (s *Session) fail(key string, err error) {
-	if s.failed == nil {
-		s.failed = make(map[string]error)
+	e := s.edited()
+	if e.failed == nil {
+		e.failed = make(map[string]error)
 	}
-	s.failed[key] = err
+	e.failed[key] = err
 }
 
 // Delete removes the value under key.
 func (s *Session) Delete(key string) {
-	delete(s.failed, key)
+	if s.edits != nil {
+		delete(s.edits.failed, key)
+	}
 	if s.Has(key) {
 		s.change(s.data.Without(key))
 	}
@@ -145,21 +170,23 @@ func (s *Session) Pop(key string) (any, bool) {
 
 // Clear removes all values.
 func (s *Session) Clear() {
-	s.failed = nil
-	s.change(s.data.emptied())
+	s.change(s.data.emptied()).failed = nil
 }
 
-func (s *Session) change(data SessionData) {
+func (s *Session) change(data SessionData) *edits {
+	e := s.edited()
 	s.data = data
-	s.modified = true
+	e.modified = true
 	s.accessed.Store(true)
+	return e
 }
 
 // Rebase puts the changes that were made to s since it was loaded onto newer, which somebody else has
 // saved meanwhile; newer then is what s was loaded from.
 func (s *Session) Rebase(newer SessionData) {
-	s.data = s.data.rebase(s.loaded, newer)
-	s.loaded = newer
+	e := s.edited()
+	s.data = s.data.rebase(e.loaded, newer)
+	e.loaded = newer
 }
 
 // Save stores the session; one without a key gets one. ErrSessionGone means that it was deleted meanwhile,
@@ -183,15 +210,20 @@ func (s *Session) savable() error {
 	if s.backend == nil {
 		return ErrNoBackend
 	}
-	if keys := slices.Sorted(maps.Keys(s.failed)); len(keys) > 0 {
-		return s.failed[keys[0]]
+	if s.edits == nil {
+		return nil
+	}
+	if keys := slices.Sorted(maps.Keys(s.edits.failed)); len(keys) > 0 {
+		return s.edits.failed[keys[0]]
 	}
 	return nil
 }
 
 func (s *Session) saved(key string) {
 	s.key = key
-	s.loaded = s.data
+	if s.edits != nil {
+		s.edits.loaded = s.data
+	}
 }
 
 // maxKeyTries bounds the search for a key that is free. The first one is, unless something is broken.
@@ -249,7 +281,6 @@ func (s *Session) Flush(ctx context.Context) error {
 	if err := s.backend.Delete(ctx, s.key); err != nil {
 		return err
 	}
-	s.key = ""
-	s.loaded = s.data
+	s.saved("")
 	return nil
 }

@@ -173,7 +173,7 @@ func (d SessionData) text() string {
 	if d.dict == nil {
 		return "{}"
 	}
-	return d.dict.text
+	return d.dict.json()
 }
 
 // Pickle returns the pickle of the dict, which every supported Django reads: of a pickle that was read and
@@ -193,7 +193,7 @@ func (d SessionData) Size() int {
 	case d.pickled != nil:
 		return len(d.pickled.data) + perKey*d.pickled.size
 	case d.dict != nil:
-		return len(d.dict.text) + perKey*d.dict.size
+		return len(d.dict.text) + perKey*d.dict.len()
 	default:
 		return 0
 	}

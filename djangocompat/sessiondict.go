@@ -7,7 +7,16 @@ import "strings"
 type sessionDict struct {
 	text   string // ASCII, without spaces around keys and values, each key once
 	places *places
-	size   int
+	size   int32
+	packed bool // the text is what pack has made of it; there are no places then
+}
+
+// json returns the text.
+func (d *sessionDict) json() string {
+	if d.packed {
+		return unpack(d.text)
+	}
+	return d.text
 }
 
 // places says where the parts of a dict are that would take long to scan.
@@ -134,7 +143,7 @@ func newDict(text string, pairs []pair) *sessionDict {
 	if len(pairs) == 0 {
 		return nil
 	}
-	d := &sessionDict{text: text, size: len(pairs)}
+	d := &sessionDict{text: text, size: int32(len(pairs))}
 	if len(pairs) <= indexedFrom && len(text) <= placedFrom {
 		return d
 	}
@@ -185,7 +194,7 @@ func (d *sessionDict) len() int {
 	if d == nil {
 		return 0
 	}
-	return d.size
+	return int(d.size)
 }
 
 // each walks the members in their order.
@@ -199,11 +208,11 @@ func (d *sessionDict) each(yield func(i int, m member) bool) {
 			}
 		}
 	default:
-		s := jsonScanner{text: d.text, depth: 1, pos: 1}
-		for i := range d.size {
+		s := jsonScanner{text: d.json(), depth: 1, pos: 1}
+		for i := range int(d.size) {
 			p, _ := s.pair() // it was scanned before
 			s.pos++          // the comma
-			if !yield(i, p.of(d.text)) {
+			if !yield(i, p.of(s.text)) {
 				return
 			}
 		}

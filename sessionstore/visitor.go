@@ -97,6 +97,7 @@ func (s *Store) fetchVisits(ctx context.Context, keys []string) (map[string]*vis
 	found := make(map[string]*visit, len(keys))
 	for i, key := range keys {
 		visits[i].verdict, visits[i].err = verdicts[i], err
+		visits[i].data = visits[i].data.Compact() // connections keep it
 		found[key] = &visits[i]
 	}
 	return found, nil
