@@ -143,7 +143,10 @@ func (k *kick) reaches(st *seat, user *djangocompat.User) bool {
 // touchedLocked reports whether what was read of a session and its user may be older than a change, and when that was
 // committed.
 func (l *Live) touchedLocked(a arrival, w *watched) (committed time.Time, ok bool) {
-	if committed, ok = l.touch.touched(w.hash(), w.ofUser()); ok || !a.settled {
+	if l.touch.some() {
+		committed, ok = l.touch.touched(w.hash(), w.ofUser())
+	}
+	if ok || !a.settled {
 		return committed, ok || l.touch.all()
 	}
 	for k := a.last.next; k != nil; k = k.next {

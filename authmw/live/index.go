@@ -20,9 +20,8 @@ func sumOf(text string) Hash {
 type watched struct {
 	key     string
 	user    *djangocompat.User
-	seats   *seat   // those who are connected with it
-	expires int64   // Unix nanoseconds; 0 while unknown
-	touched instant // when the change was committed that is to be looked at
+	seats   *seat // those who are connected with it
+	expires int64 // Unix nanoseconds; 0 while unknown
 
 	nextOfUser, previousOfUser *watched
 	next, previous             *watched // in the slot of the wheel
@@ -38,25 +37,6 @@ type watched struct {
 // later does not end.
 const farthest = math.MaxInt64 / int64(time.Second)
 
-// instant is a time in Unix nanoseconds, 0 for unknown.
-type instant int64
-
-// instantOf returns the instant of a time, of which the zero one is unknown.
-func instantOf(t time.Time) instant {
-	if t.IsZero() {
-		return 0
-	}
-	return instant(t.UnixNano())
-}
-
-// time returns the time, the zero one if it is unknown.
-func (i instant) time() time.Time {
-	if i == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, int64(i))
-}
-
 // hash returns the name of the session in the index.
 func (w *watched) hash() Hash { return HashSession(w.key) }
 
@@ -68,10 +48,9 @@ type seat struct {
 	live           *Live             // set at birth
 	instance       consumers.Watched // set before the server has it
 	of             *watched          // nil while it is in no session
-	through        bool              // the connection has ended
 	ruled          *ruled            // nil where no rule is asked about it
-	other          Hash              // of its user, where it is one of others.users
 	next, previous *seat
+	through        bool // the connection has ended
 }
 
 // Ended implements consumers.Watch.

@@ -39,7 +39,8 @@ func (s sentence) execute(m *metrics) {
 // sentenceLocked compares what is now known of a session with what its connections know, and sees that it is
 // asked about again.
 func (l *Live) sentenceLocked(w *watched, now sessionstore.Standing, at time.Time) (s sentence) {
-	s.touched, w.touched = w.touched.time(), 0
+	s.touched = l.commits[w]
+	delete(l.commits, w)
 	before := w.user
 	switch {
 	case before.IsAuthenticated() && !now.User.IsAuthenticated():

@@ -78,6 +78,8 @@ type Live struct {
 	wheel  wheel
 	touch  touches
 	rules  map[*ruled]struct{} // those that rules are asked about
+	// When the changes were committed that are to be looked at, where that is known.
+	commits map[*watched]time.Time
 	// What those rest on of whom is known by a token.
 	grounds map[*watched]sessionstore.TokenGround
 }
@@ -147,8 +149,11 @@ func (l *Live) TouchAll() {
 
 // hurryLocked makes a session one of those that are asked about next.
 func (l *Live) hurryLocked(w *watched, committed time.Time) {
-	if w.touched == 0 {
-		w.touched = instantOf(committed)
+	if _, noted := l.commits[w]; !noted && !committed.IsZero() {
+		if l.commits == nil {
+			l.commits = make(map[*watched]time.Time)
+		}
+		l.commits[w] = committed
 	}
 	w.again = w.asking // what is being asked now may be older than the change
 	l.wheel.hurry(w)

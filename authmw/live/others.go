@@ -10,6 +10,7 @@ import (
 // Live.mu.
 type others struct {
 	users map[Hash]map[*seat]struct{}
+	names map[*seat]Hash // of their users
 }
 
 // add takes a connection in, unless its visitor is nobody.
@@ -17,21 +18,27 @@ func (o *others) add(s *seat, u *djangocompat.User) {
 	if u == nil || u.IsAnonymous() {
 		return
 	}
-	s.other = HashUser(u.PK)
+	o.remove(s) // he may have been another one
+	name := HashUser(u.PK)
 	if o.users == nil {
-		o.users = make(map[Hash]map[*seat]struct{})
+		o.users, o.names = make(map[Hash]map[*seat]struct{}), make(map[*seat]Hash)
 	}
-	if o.users[s.other] == nil {
-		o.users[s.other] = make(map[*seat]struct{})
+	if o.users[name] == nil {
+		o.users[name] = make(map[*seat]struct{})
 	}
-	o.users[s.other][s] = struct{}{}
+	o.users[name][s], o.names[s] = struct{}{}, name
 }
 
 // remove forgets a connection, if it is there.
 func (o *others) remove(s *seat) {
-	delete(o.users[s.other], s)
-	if len(o.users[s.other]) == 0 {
-		delete(o.users, s.other)
+	name, there := o.names[s]
+	if !there {
+		return
+	}
+	delete(o.names, s)
+	delete(o.users[name], s)
+	if len(o.users[name]) == 0 {
+		delete(o.users, name)
 	}
 }
 

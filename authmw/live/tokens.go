@@ -23,6 +23,7 @@ func (l *Live) groundLocked(w *watched, g sessionstore.TokenGround) {
 // removeLocked forgets a session, or a token, without connections.
 func (l *Live) removeLocked(w *watched) {
 	delete(l.grounds, w)
+	delete(l.commits, w)
 	l.index.remove(w)
 }
 

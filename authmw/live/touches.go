@@ -44,6 +44,11 @@ func (t *touches) all() bool { return t.young.all || t.old.all }
 // age begins a new generation.
 func (t *touches) age() { t.old, t.young = t.young, generation{} }
 
+// some reports whether anything was touched lately.
+func (t *touches) some() bool {
+	return len(t.young.hashes) > 0 || len(t.old.hashes) > 0 || t.young.full || t.old.full
+}
+
 // touched reports whether something was touched lately, and when that was committed; or there was so much that it may
 // have been.
 func (t *touches) touched(hashes ...Hash) (committed time.Time, ok bool) {
