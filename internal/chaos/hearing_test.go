@@ -5,8 +5,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -99,11 +97,8 @@ func TestF09(t *testing.T) {
 	row(t, len(in.refused) == 0 && faults == 0, "F09", fmt.Sprintf("%d sessions through pgbouncer in transaction mode, at once, and re-checks", len(logins)), fmt.Sprintf("%v; %d queries, %.0f errors", in, b.queries(), faults), "none fails")
 }
 
-// TestF20 changes the address that a name leads to, while what is at the old one has gone.
-func TestF20(t *testing.T) {
-	if os.Getuid() != 0 || exec.Command("unshare", "--mount", "true").Run() != nil {
-		t.Skip("only root can give a process an /etc/hosts of its own")
-	}
+// TestF20Postgres changes the address that a name leads to, while what is at the old one has gone.
+func TestF20Postgres(t *testing.T) {
 	s := openSite(t, pgtest.Open(t))
 	u, err := url.Parse(s.db.URL())
 	must(t, err)
@@ -111,17 +106,16 @@ func TestF20(t *testing.T) {
 	_, port, err := net.SplitHostPort(old.listener.Addr().String())
 	must(t, err)
 	next := startProxyAt(t, "127.0.0.2:"+port, u.Host)
-	hosts := filepath.Join(t.TempDir(), "hosts")
-	must(t, os.WriteFile(hosts, []byte("127.0.0.1 localhost database.test\n"), 0o644))
-	u.Host = net.JoinHostPort("database.test", port)
+	u.Host = net.JoinHostPort(renamed, port)
 	logins := s.logins("u", 50, 1, 24*time.Hour)
 	b := prepare(t, u.String(), "BELLEVILLE_LIVE_TRIGGERS=off")
-	b.wrap = []string{"unshare", "--mount", "sh", "-c", `mount --bind "$0" /etc/hosts && exec "$@"`, hosts}
+	lead := ownHosts(t, b)
+	lead("127.0.0.1")
 	b.start()
 	enter(t, b.addr, logins[:1], 1)
 	must(t, old.listener.Close())
 	old.cut()
-	must(t, os.WriteFile(hosts, []byte("127.0.0.1 localhost\n127.0.0.2 database.test\n"), 0o644))
+	lead("127.0.0.2")
 	began := time.Now()
 	k := knock(b.addr, "/ws/room/", logins, 20)
 	waitUntil(t, "a handshake succeeds", func() bool { k.mu.Lock(); defer k.mu.Unlock(); return !k.lastIn.IsZero() })
