@@ -48,7 +48,7 @@ func TestT33AFloodOfMessages(t *testing.T) {
 	honest := talk(t, s.addr, n, size(5*time.Second, 200*time.Millisecond))
 	pass(size(5*time.Second, 200*time.Millisecond))
 	took := 0.0
-	r := inTurns(t, s, honest, size(5, 1), size(8*time.Second, 500*time.Millisecond), func(t *testing.T) {
+	r := inTurns(t, s, honest, nil, size(5, 1), size(8*time.Second, 500*time.Millisecond), func(t *testing.T) {
 		answered := shout(t, s.addr, rate)
 		pass(size(10*time.Second, 100*time.Millisecond)) // the kernel has room for some
 		before, began := answered.Load(), time.Now()
@@ -68,7 +68,7 @@ func TestT35ClientsThatStopInAFrame(t *testing.T) {
 	pass(size(2*time.Second, 200*time.Millisecond))
 	goroutines := s.metric("go_goroutines", "")
 	more := 0.0
-	r := inTurns(t, s, honest, size(7, 1), size(4*time.Second, 500*time.Millisecond), func(t *testing.T) {
+	r := inTurns(t, s, honest, nil, size(7, 1), size(4*time.Second, 500*time.Millisecond), func(t *testing.T) {
 		for range stopped {
 			c, _ := raw(t, s.addr, "/ws/anyone/")
 			_, err := c.Write([]byte{0x82, 0xfe, 0x3f})
@@ -217,7 +217,7 @@ func TestT34ClientsThatDoNotRead(t *testing.T) {
 	speak(t, s.addr, size(500*time.Millisecond, 10*time.Millisecond))
 	pass(size(5*time.Second, 500*time.Millisecond))
 	most, open, closed := 0, 0.0, 0.0
-	r := inTurns(t, s, readers, size(2, 1), each, func(t *testing.T) {
+	r := inTurns(t, s, readers, nil, size(2, 1), each, func(t *testing.T) {
 		before, slow := s.memory(), s.metric("server_slow_closes_total", "")
 		for range stalled {
 			stall(t, s.addr)

@@ -10,6 +10,7 @@ import (
 // turns is what honest clients met by turns: while nothing was wrong, and while somebody misbehaved.
 type turns struct {
 	calm, during       time.Duration // the medians of the 99th percentiles
+	elsewhere          time.Duration // that of clients of another server meanwhile: what is the machine's and the clients' own
 	calmCPU, duringCPU float64       // likewise, how much of a processor the server used
 	failed             int           // clients that lost their connection
 }
@@ -21,15 +22,23 @@ type measured interface {
 }
 
 // inTurns has honest clients measured by turns of some time each, so that what else the machine does is in both. Each
-// turn's misbehaviour begins before what it is measured in, and ends after it.
-func inTurns(t *testing.T, s *served, honest measured, rounds int, each time.Duration, misbehave func(t *testing.T)) turns {
+// turn's misbehaviour begins before what it is measured in, and ends after it. There may be clients of another server,
+// which nobody attacks.
+func inTurns(t *testing.T, s *served, honest, elsewhere measured, rounds int, each time.Duration, misbehave func(t *testing.T)) turns {
 	t.Helper()
-	var p99, cpu [2][]time.Duration
+	var p99, cpu, other [2][]time.Duration
 	failed := 0
 	measure := func(i int) {
 		honest.took()
+		if elsewhere != nil {
+			elsewhere.took()
+		}
 		began := s.cpu()
 		pass(each)
+		if elsewhere != nil {
+			took, _ := elsewhere.took()
+			other[i] = append(other[i], took)
+		}
 		var took time.Duration
 		took, failed = honest.took()
 		p99[i], cpu[i] = append(p99[i], took), append(cpu[i], s.cpu()-began)
@@ -43,7 +52,11 @@ func inTurns(t *testing.T, s *served, honest measured, rounds int, each time.Dur
 	}
 	measure(0)
 	share := func(i int) float64 { return float64(median(cpu[i])) / float64(each) }
-	return turns{median(p99[0]), median(p99[1]), share(0), share(1), failed}
+	r := turns{calm: median(p99[0]), during: median(p99[1]), calmCPU: share(0), duringCPU: share(1), failed: failed}
+	if elsewhere != nil {
+		r.elsewhere = median(other[1])
+	}
+	return r
 }
 
 // median returns the one in the middle of times, whose order it changes.
