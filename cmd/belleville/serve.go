@@ -31,7 +31,7 @@ type serveCommand struct {
 
 // Help is shown by --help.
 func (*serveCommand) Help() string {
-	return `SIGTERM and Ctrl-C let clients go with close code 1012; a second one stops at once. SIGHUP reads the configuration again: routes, origins, limits and certificates count from then on, and no connection is dropped. Every key of the configuration can be set by an environment variable; see docs/configuration.md.
+	return `SIGTERM and Ctrl-C let clients go with close code 1012; a second one stops at once. SIGHUP reads the configuration again: routes, tokens, origins, limits, SECRET_KEY and certificates count from then on, and no connection is dropped. Every key of the configuration can be set by an environment variable; see docs/configuration.md.
 
 Example:
 
