@@ -127,8 +127,11 @@ func TestT09FloodOfLogins(t *testing.T) {
 	// Those that are refused are counted for a moment, too.
 	row(t, atOnce > 0 && atOnce <= bound+20, "T09", what, fmt.Sprintf("%d under way at once; answers %v", atOnce, answers), fmt.Sprintf("%d wait, the others are refused", bound))
 	row(t, failed == 0 && answers[0] == 0, "T09", what, fmt.Sprintf("%d sockets lost, %d logins without an answer", failed, answers[0]), "none")
-	limit := max(2*before, size(25*time.Millisecond, time.Second)) // a test host may have other things to do
-	row(t, during <= limit, "T09", what, fmt.Sprintf("p99 of the echoes %s, before and after it at most %s", milliseconds(during), milliseconds(before)), fmt.Sprint("twice, or ", size(25*time.Millisecond, time.Second), " where that is more"))
+	if !full() {
+		return // how long the machine lets the echoes wait proves nothing there
+	}
+	limit := max(2*before, 25*time.Millisecond)
+	row(t, during <= limit, "T09", what, fmt.Sprintf("p99 of the echoes %s, before and after it at most %s", milliseconds(during), milliseconds(before)), "twice, or 25 ms where that is more")
 }
 
 // floodLogins tries to log in, so often a second, with the right password, a wrong one, and the name of nobody by turns. It
