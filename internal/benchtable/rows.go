@@ -74,6 +74,8 @@ func table() []figure {
 		f,
 		figure{"groups of 1,000: unix socket ÷ TCP", "both", "deliveries/s", "GroupSend/group/tcp/1000", "GroupSend/group/unix/1000", nanosAnOp, ">=", 2.2},
 		figure{"groups of 1,000: unix socket ÷ TCP, CPU", "both", "s per million", "GroupSend/group/unix/1000", "GroupSend/group/tcp/1000", cpuNanosOp, "<=", 0.35},
+		figure{"the same of the yardstick: unix socket ÷ TCP", "both", "deliveries/s", "GroupSend/yardstick/tcp/1000", "GroupSend/yardstick/unix/1000", nanosAnOp, "", 0},
+		figure{"the same of the yardstick: unix socket ÷ TCP, CPU", "both", "s per million", "GroupSend/yardstick/unix/1000", "GroupSend/yardstick/tcp/1000", cpuNanosOp, "", 0},
 	)
 }
 
