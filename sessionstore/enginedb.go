@@ -69,15 +69,15 @@ func (s *Store) fetchSessions(ctx context.Context, keys []string) (map[string]*s
 	}
 	s.metrics.batch(lookupSessions, len(keys))
 	found := make(map[string]*sessionRow, len(keys))
+	var key textValue
+	var text nullText
+	ends := timeValue{location: t.location}
+	columns := []any{&key, &text, &ends}
 	err = s.db.query(ctx, t.liveSessions(keys, s.cfg.Now()), func(scan func(...any) error) error {
-		var key textValue
-		row := new(sessionRow)
-		ends := timeValue{location: t.location}
-		if err := scan(&key, &row.text, &ends); err != nil {
+		if err := scan(columns...); err != nil {
 			return err
 		}
-		row.ends = ends.Time
-		found[string(key)] = row
+		found[string(key)] = &sessionRow{text: text, ends: ends.Time}
 		return nil
 	})
 	if faultOf(err) == FaultValue && len(keys) > 1 {
