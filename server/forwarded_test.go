@@ -1,11 +1,13 @@
 package server
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
 
 	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/internal/chaos"
 )
 
 // headerOf parses lines as "X-Forwarded-For: 1.2.3.4", as a request's head has them.
@@ -124,6 +126,7 @@ func TestT40WhoIsBelievedAboutTheClient(t *testing.T) {
 			}
 		})
 	}
+	chaos.Row(t, chaos.Holds(!t.Failed()), "T40", fmt.Sprintf("%d heads of proxies and of others", len(tests)), fmt.Sprint("failed: ", t.Failed()), "none is believed wrongly")
 }
 
 // addressOf parses an address, "" as that of a unix socket.

@@ -1,8 +1,10 @@
 package server_test
 
 import (
+	"fmt"
 	"testing"
 
+	"github.com/belleville/belleville/internal/chaos"
 	"github.com/belleville/belleville/server"
 )
 
@@ -33,4 +35,5 @@ func TestT26AMessageBehindTheHandshakeIsNotLost(t *testing.T) {
 			_ = p.Close()
 		}
 	})
+	chaos.Row(t, chaos.Holds(!t.Failed()), "T26", "messages behind a handshake, split at each byte, at once, and byte by byte", fmt.Sprint("failed: ", t.Failed()), "all delivered")
 }

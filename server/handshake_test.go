@@ -3,12 +3,14 @@ package server_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/internal/chaos"
 	"github.com/belleville/belleville/server"
 	"github.com/coder/websocket"
 )
@@ -149,6 +151,7 @@ func TestT25RequestHeads(t *testing.T) {
 			})
 		}
 	})
+	chaos.Row(t, chaos.Holds(!t.Failed()), "T25", fmt.Sprintf("%d heads, on both transports", len(tests)), fmt.Sprint("failed: ", t.Failed()), "each has its exact status")
 }
 
 // decider is a consumer whose Connect is the test's.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/belleville/belleville/consumers"
 	"github.com/belleville/belleville/djangocompat"
+	"github.com/belleville/belleville/internal/chaos"
 	"github.com/belleville/belleville/server"
 )
 
@@ -68,7 +69,7 @@ func TestT36EachLimitOfConnectionsIsExact(t *testing.T) {
 					}
 					eventually(t, "all places are free again", func() bool { return reg.value("server_connections") == 0 })
 				}
-				tellRow("T36", exact, fmt.Sprintf("limit of %d connections %s, three times %d dials at once, %s", limit, tt.name, dials, tr.name), fmt.Sprintf("exact: %v", exact), "exact")
+				chaos.Row(t, chaos.Holds(exact), "T36", fmt.Sprintf("limit of %d connections %s, three times %d dials at once, %s", limit, tt.name, dials, tr.name), fmt.Sprintf("exact: %v", exact), "exact")
 			})
 		}
 	}
@@ -81,12 +82,6 @@ func allOneUser(app consumers.Application) consumers.Application {
 		s.User = u
 		return app.Open(ctx, s)
 	})
-}
-
-// tellRow prints a line of the table of threats: docs/faults.md.
-func tellRow(id string, ok bool, what, figure, limit string) {
-	verdict := map[bool]string{true: "pass", false: "FAIL"}[ok]
-	fmt.Printf("%s %s | %s | %s | %s\n", id, verdict, what, figure, limit)
 }
 
 // dialAtOnce makes so many handshakes at the same time, each with lines in its head, counts how they were answered, and

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/internal/chaos"
 	"github.com/belleville/belleville/server"
 )
 
@@ -154,4 +155,5 @@ func TestT32AClientThatPingsAndDoesNotReadIsClosed(t *testing.T) {
 			}
 		})
 	}
+	chaos.Row(t, chaos.Holds(!t.Failed()), "T32", "a client pings without end and reads nothing", fmt.Sprint("failed: ", t.Failed()), "closed, and the heap grew by less than 4 MiB")
 }

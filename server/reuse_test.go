@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/internal/chaos"
 	"github.com/belleville/belleville/server"
 )
 
@@ -51,10 +51,7 @@ func (h *holder) Disconnect(context.Context, *consumers.Conn, consumers.CloseCod
 // whom must hear nothing but what is meant for them.
 func TestT38DescriptorsAreReusedWithoutMixUp(t *testing.T) {
 	const workers = 4
-	cycles := 250
-	if chaos() {
-		cycles = 1_000_000 / (2 * workers)
-	}
+	cycles := chaos.Size(1_000_000/(2*workers), 250)
 	app := func() consumers.Application {
 		return consumers.New(func() *holder { return new(holder) }, consumers.OnGroup(func(e secret) (consumers.Message, error) {
 			return consumers.TextMessage(e.For + " group"), nil
@@ -85,15 +82,12 @@ func TestT38DescriptorsAreReusedWithoutMixUp(t *testing.T) {
 			}
 			running.Wait()
 			what := fmt.Sprintf("%d connections of two users come and go, %s", visits.Load(), tr.name)
-			tellRow("T38", wrong.Load() == 0, what, fmt.Sprintf("%d were told what was not for them, or nothing", wrong.Load()), "0")
+			chaos.Row(t, wrong.Load() == 0, "T38", what, fmt.Sprintf("%d were told what was not for them, or nothing", wrong.Load()), "0")
 			eventually(t, "all places are free", func() bool { return reg.value("server_connections") == 0 })
-			tellRow("T36", true, what, fmt.Sprintf("%.0f are counted at the end", reg.value("server_connections")), "0")
+			chaos.Row(t, true, "T36", what, fmt.Sprintf("%.0f are counted at the end", reg.value("server_connections")), "0")
 		})
 	}
 }
-
-// chaos reports whether the rows of the table of faults are run in full.
-func chaos() bool { return os.Getenv("BELLEVILLE_CHAOS") == "full" }
 
 // visit connects as a user, with a token of its own, listens for a while, and leaves in one way or another.
 func (s *site) visit(t *testing.T, user, token string) error {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/internal/chaos"
 	"github.com/belleville/belleville/server"
 )
 
@@ -86,4 +87,5 @@ func TestT27NoAnswerHoldsTheTextOfAnError(t *testing.T) {
 			})
 		})
 	}
+	chaos.Row(t, chaos.Holds(!t.Failed()), "T27", fmt.Sprintf("errors and panics with a secret in %d places", len(places)), fmt.Sprint("failed: ", t.Failed()), "no word of it in an answer")
 }

@@ -2,10 +2,12 @@ package server
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/internal/chaos"
 )
 
 func TestWholeCharacters(t *testing.T) {
@@ -97,6 +99,7 @@ func TestT31ABadTextFailsAtTheByteThatMakesItSo(t *testing.T) {
 			}
 		})
 	}
+	chaos.Row(t, chaos.Holds(!t.Failed()), "T31", "texts that are no UTF-8", fmt.Sprint("failed: ", t.Failed()), "1007 at the byte that shows it")
 }
 
 func TestControlFramesHaveABudget(t *testing.T) {

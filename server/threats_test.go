@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/internal/chaos"
 )
 
 // A head that is flooded with is refused once as much has come as is allowed, and costs no more than that.
@@ -39,6 +40,7 @@ func TestT24AFloodOfAHeadIsRefused(t *testing.T) {
 			b.release()
 		})
 	}
+	chaos.Row(t, chaos.Holds(!t.Failed()), "T24", "a line without an end, a million fields, a target without an end: 64 MiB each", fmt.Sprint("failed: ", t.Failed()), "431 each, less than 256 KiB allocated")
 }
 
 // A length that is only claimed allocates nothing, whatever it is.
@@ -69,6 +71,7 @@ func TestT28ALengthThatIsOnlyClaimedAllocatesNothing(t *testing.T) {
 			})
 		}
 	}
+	chaos.Row(t, chaos.Holds(!t.Failed()), "T28", "lengths from 2^7 to 2^63, and each but one", fmt.Sprint("failed: ", t.Failed()), "1009 or 1002, less than 64 KiB allocated")
 }
 
 // The bounds of one message: its bytes, its frames, its time.
@@ -111,4 +114,5 @@ func TestT29AMessageHasBounds(t *testing.T) {
 			}
 		})
 	}
+	chaos.Row(t, chaos.Holds(!t.Failed()), "T29", "the bounds of a message in bytes, fragments and time", fmt.Sprint("failed: ", t.Failed()), "each is hit exactly")
 }

@@ -4,22 +4,19 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
-	"os"
 	"runtime"
 	"slices"
 	"testing"
 	"weak"
 
 	"github.com/belleville/belleville/djangocompat"
+	"github.com/belleville/belleville/internal/chaos"
 )
 
 // Keys that were chosen to be alike where a hash without a seed would look, such as in their last bits, are spread over
 // the table like others.
 func TestT39NobodyChoosesTheSlotOfAUser(t *testing.T) {
-	users := 20_000
-	if os.Getenv("BELLEVILLE_CHAOS") == "full" {
-		users = 1_000_000
-	}
+	users := chaos.Size(1_000_000, 20_000)
 	tests := []struct {
 		name string
 		pk   func(i int) djangocompat.PK
@@ -46,12 +43,7 @@ func TestT39NobodyChoosesTheSlotOfAUser(t *testing.T) {
 			}
 			runtime.KeepAlive(held)
 			factor := float64(slices.Max(loads[:])) / (float64(users) / stretches)
-			verdict := "pass"
-			if factor > 1.5 {
-				verdict = "FAIL"
-				t.Errorf("the fullest part of the table has %.2f times the mean, want at most 1.5", factor)
-			}
-			fmt.Printf("T39 %s | %d users whose keys are %s | the fullest of %d parts of the table has %.2f times the mean | 1.5 times\n", verdict, users, tt.name, stretches, factor)
+			chaos.Row(t, factor <= 1.5, "T39", fmt.Sprintf("%d users whose keys are %s", users, tt.name), fmt.Sprintf("the fullest of %d parts of the table has %.2f times the mean", stretches, factor), "1.5 times")
 		})
 	}
 }

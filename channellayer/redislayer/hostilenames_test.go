@@ -3,16 +3,14 @@ package redislayer
 import (
 	"fmt"
 	"hash/crc32"
-	"os"
 	"testing"
+
+	"github.com/belleville/belleville/internal/chaos"
 )
 
 // Groups that were chosen so that CRC-32 puts all of them into one lane are spread over the lanes like others.
 func TestT39NobodyChoosesTheLaneOfAGroup(t *testing.T) {
-	groups := 100_000
-	if os.Getenv("BELLEVILLE_CHAOS") == "full" {
-		groups = 1_000_000
-	}
+	groups := chaos.Size(1_000_000, 100_000)
 	for _, lanes := range []int{2, 4, maxLanes} {
 		t.Run(fmt.Sprint(lanes, " lanes"), func(t *testing.T) {
 			n := newNodeNames("web-1", lanes, 1)
@@ -28,12 +26,7 @@ func TestT39NobodyChoosesTheLaneOfAGroup(t *testing.T) {
 				most = max(most, loads[inbox])
 			}
 			factor := float64(most) / (float64(groups) / float64(lanes))
-			verdict := "pass"
-			if factor > 1.5 {
-				verdict = "FAIL"
-				t.Errorf("the fullest lane has %.2f times the mean, want at most 1.5", factor)
-			}
-			fmt.Printf("T39 %s | %d groups of one CRC-32 in %d lanes of Redis | the fullest has %.2f times the mean | 1.5 times\n", verdict, groups, lanes, factor)
+			chaos.Row(t, factor <= 1.5, "T39", fmt.Sprintf("%d groups of one CRC-32 in %d lanes of Redis", groups, lanes), fmt.Sprintf("the fullest has %.2f times the mean", factor), "1.5 times")
 		})
 	}
 }
