@@ -3,7 +3,6 @@ package config
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/belleville/belleville/channellayer"
@@ -40,12 +39,13 @@ func (c *Config) InspectLayer(ctx context.Context) (LayerInspector, error) {
 		return pglayer.NewInspector(ctx, pglayer.Config{
 			Database: c.LayerDatabase(), Prefix: d.Prefix, GroupExpiry: time.Duration(d.GroupExpiry), Expiry: time.Duration(d.Expiry),
 		})
-	case redisBackend:
-		redis, err := d.redis()
-		if err != nil {
-			return nil, err
-		}
+	}
+	redis, err := d.redis()
+	if err != nil {
+		return nil, err
+	}
+	if d.Backend == redisBackend {
 		return redislayer.NewInspector(ctx, redis)
 	}
-	return nil, fmt.Errorf("channel_layers.default: nothing can be seen in %s, which keeps nothing; tail and canary work on it", quote(d.Backend))
+	return redislayer.NewTopicInspector(ctx, redis)
 }

@@ -227,17 +227,18 @@ func publish(t *tx, out []byte, args []string) []byte {
 func pubsub(t *tx, out []byte, args []string) []byte {
 	switch name := strings.ToUpper(args[0]); {
 	case name == "CHANNELS" && len(args) <= 2:
-		var topics []string
-		for topic := range t.topics {
-			if len(args) == 1 || len(args[1]) <= maxKey && matches(args[1], topic) {
-				topics = append(topics, topic)
-			}
+		pattern := "*"
+		if len(args) == 2 {
+			pattern = args[1]
 		}
-		return appendBulks(out, topics)
+		if len(pattern) > maxKey {
+			return appendError(out, errLongName)
+		}
+		return appendBulks(out, t.topicsLike(pattern))
 	case name == "NUMSUB":
 		out = appendArray(out, 2*len(args[1:]))
 		for _, topic := range args[1:] {
-			out = appendInt(appendBulk(out, topic), len(t.topics[topic]))
+			out = appendInt(appendBulk(out, topic), len(t.topics[topic])+truth(t.isOursToo(topic)))
 		}
 		return out
 	case name == "NUMPAT" && len(args) == 1:

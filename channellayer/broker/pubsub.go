@@ -29,21 +29,43 @@ func (s subscriptions) remove(name string, c *client) {
 // among them, which has a member in it; so has that of one of its channels.
 func (t *tx) publish(topic, message string) int {
 	n := t.toClients(topic, message)
-	group, isGroup := strings.CutPrefix(topic, t.names.topics)
 	switch {
-	case t.names.isOurs(topic):
+	case t.names.isOurs(topic), t.isOursToo(topic):
 		t.effects = append(t.effects, effect{published, topic, message})
 		n++
-	case isGroup:
-		if k := t.get(t.names.groups + group); k != nil && k.pin != "" {
-			t.effects = append(t.effects, effect{published, topic, message})
-			n++
-		}
 	case t.listening[topic] > 0:
 		t.queue(topic, message)
 		n++
 	}
 	return n
+}
+
+// isOursToo reports whether a topic is that of a group in which this process has a member.
+func (t *tx) isOursToo(topic string) bool {
+	group, isGroup := strings.CutPrefix(topic, t.names.topics)
+	if !isGroup {
+		return false
+	}
+	k := t.get(t.names.groups + group)
+	return k != nil && k.pin != ""
+}
+
+// topicsLike returns the topics that match a pattern and that a client or this process is subscribed to.
+func (t *tx) topicsLike(pattern string) []string {
+	var topics []string
+	for topic := range t.topics {
+		if matches(pattern, topic) {
+			topics = append(topics, topic)
+		}
+	}
+	for name, k := range t.keyspace.keys {
+		group, isGroup := strings.CutPrefix(name, t.names.groups)
+		topic := t.names.topics + group
+		if isGroup && k.pin != "" && len(t.topics[topic]) == 0 && matches(pattern, topic) {
+			topics = append(topics, topic)
+		}
+	}
+	return topics
 }
 
 // toClients hands a message to the clients that are subscribed. A client's output is a leaf among the locks, and

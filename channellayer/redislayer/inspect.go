@@ -264,7 +264,7 @@ func (i *Inspector) nodes(ctx context.Context) (map[string]bool, error) {
 
 // eachKey walks the keys of all hosts that begin with a text.
 func (i *Inspector) eachKey(ctx context.Context, begin string, visit func(c *client, key string) error) error {
-	pattern := strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`, "]", `\]`).Replace(begin) + "*"
+	pattern := literally(begin) + "*"
 	for _, c := range i.clients {
 		seen := make(map[string]bool) // a key may come twice
 		for cursor := uint64(0); ; {

@@ -16,11 +16,10 @@ func (s *shard) keep(ctx context.Context) error {
 	config := s.layer.config
 	interval := min(config.Heartbeat, config.GroupExpiry/6)
 	renewed := time.Now()
-	ticks := time.NewTicker(interval / 2)
+	ticks := time.NewTicker(interval / fifths)
 	defer ticks.Stop()
-	for half := 0; ; half++ {
-		whole := half%2 == 0 // the other halves are for canaries that did not come back
-		if (whole || s.canaries.waiting()) && s.sendCanaries(ctx) {
+	for fifth := 0; ; fifth = (fifth + 1) % fifths {
+		if s.canaries.due(fifth) && s.sendCanaries(ctx) {
 			return errDeaf
 		}
 		select {
@@ -30,7 +29,7 @@ func (s *shard) keep(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if whole {
+		if fifth != fifths-1 {
 			continue
 		}
 		dead, err := s.beat(ctx)

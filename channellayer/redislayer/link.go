@@ -165,6 +165,15 @@ func (c *canaries) send() (numbers []int64, missed int, deaf bool) {
 	return numbers, missed, deaf
 }
 
+// fifths is how many times in an interval it is asked whether canaries are due.
+const fifths = 5
+
+// due reports whether the next ones are to be sent in a fifth of the interval: in the first, and two fifths later each as long
+// as one has not come back. So a host that has become deaf is known to be after nine fifths, which is less than two intervals.
+func (c *canaries) due(fifth int) bool {
+	return fifth == 0 || fifth%2 == 0 && c.waiting()
+}
+
 // waiting reports whether one has not come back.
 func (c *canaries) waiting() bool {
 	c.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,6 +53,30 @@ func TestCanaries(t *testing.T) {
 			t.Error("a lane that does not exist counts")
 		}
 	})
+}
+
+// TestCanariesAreDue follows one that does not come back: it counts as missed, and the host as deaf, within an interval.
+func TestCanariesAreDue(t *testing.T) {
+	var c canaries
+	c.reset(1)
+	for round, comeBack := range []bool{true, false} {
+		var sent []int
+		for fifth := range fifths {
+			if !c.due(fifth) {
+				continue
+			}
+			numbers, _, deaf := c.send()
+			if sent = append(sent, fifth); deaf {
+				break
+			}
+			if comeBack {
+				c.back(0, numbers[0])
+			}
+		}
+		if want := [][]int{{0}, {0, 2, 4}}[round]; !slices.Equal(sent, want) {
+			t.Errorf("where they come back = %t, canaries are sent in the fifths %v, want %v", comeBack, sent, want)
+		}
+	}
 }
 
 func TestBackoff(t *testing.T) {

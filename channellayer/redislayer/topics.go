@@ -140,10 +140,10 @@ func (h *topics) publishOver(ctx context.Context, way rueidis.Client, topic, mes
 
 // keep sends canaries until something breaks, and returns what.
 func (h *topics) keep(ctx context.Context, broken <-chan error) error {
-	ticks := time.NewTicker(h.layer.config.Heartbeat / 2)
+	ticks := time.NewTicker(h.layer.config.Heartbeat / fifths)
 	defer ticks.Stop()
-	for half := 0; ; half++ {
-		if (half%2 == 0 || h.canaries.waiting()) && h.sendCanary(ctx) { // one that did not come back is followed at once
+	for fifth := 0; ; fifth = (fifth + 1) % fifths {
+		if h.canaries.due(fifth) && h.sendCanary(ctx) {
 			return errDeaf
 		}
 		select {

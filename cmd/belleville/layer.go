@@ -24,7 +24,7 @@ type layerCommands struct {
 
 // Help is shown by --help.
 func (*layerCommands) Help() string {
-	return `These need no Belleville that runs: they look at the layer of the configuration, also where a site is still served by Daphne. All but tail and canary only read; RedisPubSubChannelLayer keeps nothing that could be read.
+	return `These need no Belleville that runs: they look at the layer of the configuration, also where a site is still served by Daphne. All but tail and canary only read. With RedisPubSubChannelLayer groups shows how many processes are subscribed; nothing waits there and nothing leaks.
 
 Example:
 
@@ -91,7 +91,7 @@ type layerGroups struct {
 
 // Help is shown by --help.
 func (*layerGroups) Help() string {
-	return `A member is a channel. A Belleville has one in a group for all its connections, other processes have one for each. Expired ones were added longer ago than group_expiry, and get nothing more.
+	return `A member is a channel. A Belleville has one in a group for all its connections, other processes have one for each. Expired ones were added longer ago than group_expiry, and get nothing more. With RedisPubSubChannelLayer processes are counted, Django's too: how many members each has, only it knows.
 
 Example:
 

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"net"
 	"reflect"
 	"strings"
 	"testing"
@@ -113,7 +115,7 @@ func TestLayerMistakes(t *testing.T) {
 		{"a group that has no name", core, []string{"group-send", "a b", `{"type":"x"}`}, typed{exitFailure, "", `belleville: channellayer: invalid name: group "a b"` + "\n"}},
 		{"the layer of one process", memory, []string{"group-send", "a", `{"type":"x"}`}, typed{exitFailure, "", "belleville: channel_layers.default: the layer of a single process cannot be reached from another one; name the site's backend\n"}},
 		{"to look into it", memory, []string{"layer", "groups"}, typed{exitFailure, "", "belleville: channel_layers.default: the layer of a single process cannot be reached from another one; name the site's backend\n"}},
-		{"to look into pub/sub", pubSub, []string{"layer", "groups"}, typed{exitFailure, "", `belleville: channel_layers.default: nothing can be seen in "channels_redis.pubsub.RedisPubSubChannelLayer", which keeps nothing; tail and canary work on it` + "\n"}},
+		{"to look for what waits in pub/sub", pubSub, []string{"layer", "inboxes"}, typed{exitFailure, "", `belleville: redislayer: with RedisPubSubChannelLayer no message waits and no membership outlives its connection, so there are neither inboxes nor leaks; groups, tail and canary work on it` + "\n"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -181,6 +183,59 @@ func TestLayerReports(t *testing.T) {
 	}
 	if n := server.Do(t, "ZCARD", "asgi:group:room"); n != "5" {
 		t.Errorf("the group has %s members after looking, want 5", n)
+	}
+}
+
+// TestLayerReportsOfPubSub looks into a Redis that two Bellevilles and a process of Django's share.
+func TestLayerReportsOfPubSub(t *testing.T) {
+	server := redistest.Open(t)
+	env := onRedis(t, server, pubSubForm)
+	host, err := redislayer.ParseHost(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		l, err := redislayer.NewPubSub(t.Context(), redislayer.Config{Hosts: []redislayer.Host{host}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		for _, group := range []string{"room", "room", "room"} {
+			name, err := l.NewChannel(t.Context(), channellayer.NewQueue())
+			if err == nil {
+				err = l.GroupAdd(t.Context(), group, name)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	subscribe(t, server, "asgi__group__room", "asgi__group__attic", "another__group__room", "asgispecific.0123")
+	var groups []channellayer.GroupReport
+	reported(t, env, &groups, "layer", "groups", "--json")
+	if want := []channellayer.GroupReport{
+		{Group: "attic", Members: 1, Processes: 1}, {Group: "room", Members: 3, Processes: 3},
+	}; !reflect.DeepEqual(groups, want) {
+		t.Errorf("groups: got %+v, want %+v", groups, want)
+	}
+}
+
+// subscribe holds a connection that is subscribed to topics, until the test ends.
+func subscribe(t *testing.T, server *redistest.Server, topics ...string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", fmt.Sprint("127.0.0.1:", server.Port()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := fmt.Fprintf(conn, "SUBSCRIBE %s\r\n", strings.Join(topics, " ")); err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(conn)
+	for line := ""; line != fmt.Sprintf(":%d\r\n", len(topics)); {
+		if line, err = answers.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -35,9 +35,12 @@ func TestLayerCommandsOnTheBroker(t *testing.T) {
 	if _, got, err := ws.Read(t.Context()); err != nil || string(got) != `{"message":"hi"}` {
 		t.Errorf("the socket read %s, %v", got, err)
 	}
-	var groups []channellayer.GroupReport
-	reported(t, nil, &groups, "layer", "groups", "--json", "--config", path)
-	if len(groups) != 2 || groups[0].Group != "chat_lobby" || groups[0].Members != 1 {
-		t.Errorf("groups: got %+v, want the two of the socket", groups)
+	for _, form := range []string{coreForm, pubSubForm} { // the broker is both
+		var groups []channellayer.GroupReport
+		env := []string{"BELLEVILLE_CHANNEL_LAYERS_DEFAULT_BACKEND=" + form}
+		reported(t, env, &groups, "layer", "groups", "--json", "--config", path)
+		if len(groups) != 2 || groups[0].Group != "chat_lobby" || groups[0].Members != 1 {
+			t.Errorf("%s: groups: got %+v, want the two of the socket", form, groups)
+		}
 	}
 }
