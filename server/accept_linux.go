@@ -71,7 +71,7 @@ func (l *loop) admit(fd int, peer netip.AddrPort) {
 
 // enrol gives a connection its place, and watches its descriptor.
 func (l *loop) enrol(c *conn, fd int) {
-	c.fd = fd
+	c.fd = int32(fd)
 	l.gens++
 	c.gen = l.gens
 	if n := len(l.free); n > 0 {

@@ -55,10 +55,14 @@ type conn struct {
 	ticket *ticket // its place in the counts of connections
 
 	// Owned by the loop, where there is one.
-	fd   int
+	fd   int32 // -1 where there is none, or none any more
 	slot uint32
 	gen  uint32
 	port uint16 // the peer's
+
+	// Owned by the owner's goroutine, as what follows. They stand here for their size.
+	readable bool // the descriptor may have more, which nobody wanted yet
+	stuck    bool // the descriptor takes no more for now; an event will say when
 
 	// Owned by the owner's goroutine.
 	in       *incoming // nil while nothing is left over
@@ -74,8 +78,6 @@ type conn struct {
 	starved  bool      // the peer has spent its budget of messages
 	tokens   uint32    // that budget, in thousandths
 	hungry   uint32    // for how many ticks the peer has been starved
-	readable bool      // the descriptor may have more, which nobody wanted yet
-	stuck    bool      // the descriptor takes no more for now; an event will say when
 
 	// Shared with whoever sends.
 	deflation atomic.Uint32 // what is agreed on about compression, set with the answer to the handshake
@@ -85,7 +87,6 @@ type conn struct {
 	want   wants
 	posted bool                // the owner knows that something is wanted
 	held   bool                // the consumer takes no more messages for now
-	offer  deflation           // what the client can decompress
 	opened bool                // the handshake was answered with 101
 	code   consumers.CloseCode // why it was closed, by us or by the peer; 0 while it is not
 	socket *consumers.Socket
@@ -100,6 +101,7 @@ type conn struct {
 type opening struct {
 	peer     netip.AddrPort
 	key      [keySize]byte    // Sec-WebSocket-Key
+	offer    deflation        // what the client can decompress
 	decision *lazyctx.Context // of the application's answer; nil before it is asked
 }
 
@@ -149,7 +151,7 @@ func (c *conn) Answer(r consumers.Response) error {
 	}
 	if r.Status == http.StatusSwitchingProtocols {
 		wire := c.wireLocked()
-		d := c.offer.agreed(wire)
+		d := c.opening.offer.agreed(wire)
 		c.out.policy = wire.SlowClient
 		c.deflation.Store(uint32(d))
 		c.pushLocked(appendAccepted(make([]byte, 0, 160), c.opening.key[:], d, r))

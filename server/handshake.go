@@ -55,7 +55,7 @@ func (s *Server) handshake(c *conn, h *head) {
 	ctx := lazyctx.New(context.Background())
 	c.mu.Lock()
 	copy(c.opening.key[:], key)
-	c.opening.decision, c.offer = ctx, h.deflation()
+	c.opening.decision, c.opening.offer = ctx, h.deflation()
 	c.setPhaseLocked(deciding)
 	c.mu.Unlock()
 	s.consumers.Add(1)

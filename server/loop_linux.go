@@ -68,7 +68,7 @@ func newLoop(s *Server, listener int) (*loop, error) {
 		done: make(chan struct{}),
 	}
 	l.wheel.at = s.clock.now() / wheelStep
-	l.write = func(b []byte) (int, error) { return netpoll.Write(l.target.fd, b) }
+	l.write = func(b []byte) (int, error) { return netpoll.Write(int(l.target.fd), b) }
 	if err := p.AddListener(listener, token(listenerSlot, 0)); err != nil {
 		netpoll.Close(listener)
 		return nil, errors.Join(err, p.Close())
@@ -146,7 +146,7 @@ func (l *loop) read(c *conn) {
 		if !c.readable || !c.mayRead() {
 			return
 		}
-		n, err := netpoll.Read(c.fd, l.buf)
+		n, err := netpoll.Read(int(c.fd), l.buf)
 		switch {
 		case errors.Is(err, netpoll.ErrAgain):
 			c.readable = false
@@ -190,7 +190,7 @@ func (l *loop) flush(c *conn) {
 	switch {
 	case err == nil && c.stuck:
 		c.stuck = false
-		err = l.poller.RemoveWrites(c.fd, token(c.slot, c.gen))
+		err = l.poller.RemoveWrites(int(c.fd), token(c.slot, c.gen))
 	case errors.Is(err, netpoll.ErrAgain):
 		err = l.awaitRoom(c)
 	}
@@ -203,7 +203,7 @@ func (l *loop) flush(c *conn) {
 			l.drop(c)
 			return
 		}
-		netpoll.CloseWrite(c.fd)
+		netpoll.CloseWrite(int(c.fd))
 	}
 	l.reschedule(c, p)
 }
@@ -216,7 +216,7 @@ func (l *loop) send(c *conn) (p phase, err error) {
 			return p, nil
 		}
 		if whole {
-			n, err := netpoll.Write(c.fd, data)
+			n, err := netpoll.Write(int(c.fd), data)
 			if n == len(data) {
 				return p, nil
 			}
@@ -238,7 +238,7 @@ func (l *loop) awaitRoom(c *conn) error {
 		return nil
 	}
 	c.stuck = true
-	return l.poller.AddWrites(c.fd, token(c.slot, c.gen))
+	return l.poller.AddWrites(int(c.fd), token(c.slot, c.gen))
 }
 
 // drop closes a connection.
@@ -246,7 +246,7 @@ func (l *loop) drop(c *conn) {
 	if c.fd < 0 {
 		return
 	}
-	netpoll.Close(c.fd)
+	netpoll.Close(int(c.fd))
 	l.forget(c)
 	c.release()
 }
@@ -261,7 +261,7 @@ func (l *loop) forget(c *conn) {
 
 // detach implements driver.
 func (l *loop) detach(c *conn) (net.Conn, error) {
-	fd := c.fd
+	fd := int(c.fd)
 	if err := l.poller.Remove(fd); err != nil {
 		return nil, err
 	}
@@ -273,7 +273,7 @@ func (l *loop) detach(c *conn) (net.Conn, error) {
 func (l *loop) crew() *consumers.Crew { return &l.workers }
 
 // local implements driver.
-func (l *loop) local(c *conn) netip.AddrPort { return netpoll.LocalAddr(c.fd) }
+func (l *loop) local(c *conn) netip.AddrPort { return netpoll.LocalAddr(int(c.fd)) }
 
 // each implements pool.
 func (l *loop) each(f func(*conn)) {
