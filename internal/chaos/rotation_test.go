@@ -85,11 +85,12 @@ func rotate(t *testing.T, by string, read func(*served)) {
 // keys writes SECRET_KEY and its fallbacks into the configuration.
 func (s *served) keys(key string, fallbacks ...string) {
 	s.t.Helper()
-	text := fmt.Sprintf("[django]\nsecret_key = %q\nsecret_key_fallbacks = [", key)
-	for _, f := range fallbacks {
-		text += fmt.Sprintf("%q, ", f)
+	quoted := make([]string, len(fallbacks))
+	for i, f := range fallbacks {
+		quoted[i] = fmt.Sprintf("%q", f)
 	}
-	must(s.t, os.WriteFile(s.file, []byte(text+"]\n"+routes), 0o600))
+	text := fmt.Sprintf("[django]\nsecret_key = %q\nsecret_key_fallbacks = [%s]\n", key, strings.Join(quoted, ", "))
+	must(s.t, os.WriteFile(s.file, []byte(text+routes), 0o600))
 }
 
 // asked returns how many sessions were asked about again.
