@@ -57,7 +57,8 @@ func (l *Layer) session(ctx context.Context, b *backoff) error {
 		return err
 	}
 	b.reset()
-	if first := l.link.ready(); !first || l.local.Channels() > 0 {
+	early := l.local.Channels() > 0 // who was not told that the layer is ready may have missed something
+	if first := l.link.ready(); !first || early {
 		l.gap(everyone)
 	}
 	return l.keep(ctx, broken)

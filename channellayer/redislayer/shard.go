@@ -71,7 +71,8 @@ func (s *shard) session(ctx context.Context, b *backoff) error {
 	}
 	b.reset()
 	s.canaries.reset(len(s.layer.lanes))
-	if first := s.found(); !first || s.layer.local.Channels() > 0 {
+	early := s.layer.local.Channels() > 0 // who was not told that the layer is ready may have missed something
+	if first := s.found(); !first || early {
 		s.layer.gap() // who was there before may have missed something
 	}
 

@@ -58,7 +58,8 @@ func (h *topics) session(ctx context.Context, b *backoff) error {
 	b.reset()
 	h.canaries.reset(1)
 	l := h.layer
-	if first := h.found(); !first || l.local.Channels() > 0 {
+	early := l.local.Channels() > 0 // who was not told that the layer is ready may have missed something
+	if first := h.found(); !first || early {
 		l.metrics.gaps.Inc()
 		l.tell(l.config.OnReconnect)
 		l.tell(GapType)
