@@ -74,9 +74,7 @@ func TestLockedUsers(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if err := s.Ready(t.Context()); err != nil {
-		t.Errorf("Ready = %v, want nil: the sessions can be read", err)
-	}
+	eventually(t, "ready, since the sessions can be read", func() bool { return s.Ready(t.Context()) == nil })
 	if _, err := conn.Exec(t.Context(), "ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}
