@@ -147,23 +147,3 @@ func TestF19(t *testing.T) {
 			sent["room"].Count, lost("load", sent["room"]), lost("ahead", all), count, lost("right", all), count, fullAhead, full),
 		"0 of ours and of its own; what it drops of another Django's is measured")
 }
-
-// TestF26 has Django send a burst to a process with many sockets.
-func TestF26(t *testing.T) {
-	needPeer(t)
-	server := redistest.Open(t)
-	ours := node(t, redislayer.Config{}, server.URL())
-	sockets, sends := size(10_000, 1000), size(1000, 300)
-	checkers := members(t, ours, []string{"room"}, sockets)
-	dropped := peerSends(t, server.URL(), "room", "django", sends, 0, 0)
-	come, wrong := sends, 0
-	for _, c := range checkers["room"] {
-		judged := map[string]chaos.Sent{"django": {Count: int64(sends)}}
-		waitUntil(t, "all has come that Django has not dropped", func() bool { return c.Verdict(judged).Come+dropped >= sends })
-		v := c.Verdict(judged)
-		come = min(come, v.Come)
-		wrong += len(v.Doubled) + len(v.Swapped)
-	}
-	row(t, come+dropped == sends && wrong == 0, "F26", fmt.Sprintf("%d group_sends of Django's at once to %d sockets", sends, sockets),
-		fmt.Sprintf("%d came to each socket, %d dropped and known to Django", come, dropped), "all, or counted by the sender")
-}
