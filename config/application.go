@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -24,7 +25,7 @@ func (c *Config) Application(store authmw.Store, db builtin.Database, sessions *
 	}
 	var router routing.URLRouter
 	for i, r := range c.Routes {
-		app, err := c.followed(r, patient{db, fmt.Sprintf("routes[%d]", i), logger, new(atomic.Int64)}, sessions, reg)
+		app, err := c.followed(r, patient{db, fmt.Sprintf("routes[%d]", i), logger, new(atomic.Pointer[time.Time])}, sessions, reg)
 		if err != nil {
 			return nil, fmt.Errorf("routes[%d]: %w", i, err)
 		}

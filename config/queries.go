@@ -56,7 +56,7 @@ type patient struct {
 	route  string // as in routes[2]
 	logger *slog.Logger
 
-	told *atomic.Int64 // when it was last logged that the query is wrong, in Unix nanoseconds
+	told *atomic.Pointer[time.Time] // when it was last logged that the query is wrong; nil where it was not
 }
 
 // HasRow implements builtin.Database.
@@ -85,7 +85,7 @@ func (p patient) HasRow(ctx context.Context, query string, args ...any) (bool, e
 // complain logs that the query is wrong, unless it did so lately.
 func (p patient) complain(ctx context.Context, cause *sessionstore.DatabaseError) {
 	now, last := time.Now(), p.told.Load()
-	if last != 0 && now.Sub(time.Unix(0, last)) < complaintInterval || !p.told.CompareAndSwap(last, now.UnixNano()) {
+	if last != nil && now.Sub(*last) < complaintInterval || !p.told.CompareAndSwap(last, &now) {
 		return
 	}
 	p.logger.LogAttrs(ctx, slog.LevelError, "a route's allow_sql cannot be answered, nobody gets through it; belleville check says more",

@@ -24,7 +24,7 @@ func TestAWrongQueryIsLoggedOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		logger := slog.New(slog.NewTextHandler(&log, nil))
-		p := patient{broken{&sessionstore.DatabaseError{Fault: sessionstore.FaultSchema, Code: "42P01"}}, "routes[2]", logger, new(atomic.Int64)}
+		p := patient{broken{&sessionstore.DatabaseError{Fault: sessionstore.FaultSchema, Code: "42P01"}}, "routes[2]", logger, new(atomic.Pointer[time.Time])}
 		for range 3 { // from second 0 to 119
 			for range 40 {
 				_, err := p.HasRow(t.Context(), "SELECT 1")

@@ -68,7 +68,7 @@ func (l *Live) arrive() arrival {
 		l.came.Store(true)
 	}
 	last, until := l.kicks.Load(), l.unsettled.Load() // in this order
-	return arrival{last, until == 0 || l.cfg.Now().UnixNano() >= until}
+	return arrival{last, until == nil || !l.cfg.Now().Before(*until)}
 }
 
 // Arriving wraps an Application, around what recognises visitors: a kick that comes while somebody is being

@@ -67,9 +67,9 @@ type Live struct {
 	wakeups chan struct{}      // holds one where something is urgent
 	nobody  *djangocompat.User // AnonymousUser
 
-	kicks     atomic.Pointer[kick] // the last one; written under mu
-	came      atomic.Bool          // somebody has
-	unsettled atomic.Int64         // until when arrivals may read what is older than the last TouchAll, in Unix nanoseconds
+	kicks     atomic.Pointer[kick]      // the last one; written under mu
+	came      atomic.Bool               // somebody has
+	unsettled atomic.Pointer[time.Time] // until when arrivals may read what is older than the last TouchAll; nil where there was none
 
 	mu     sync.Mutex        // guards the fields below
 	moving map[*seat]arrival // who is between Moving and Moved
@@ -136,7 +136,8 @@ func (l *Live) TouchAll() {
 	l.metrics.touched.WithLabelValues(touchedAll).Inc()
 	l.mu.Lock()
 	if l.came.Load() { // else nothing was read yet
-		l.unsettled.Store(l.cfg.Now().Add(settling).UnixNano()) // before the kick, for arrive
+		until := l.cfg.Now().Add(settling)
+		l.unsettled.Store(&until) // before the kick, for arrive
 		l.kickLocked(kick{whose: asked})
 		l.touch.noteAll()
 	}

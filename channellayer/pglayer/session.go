@@ -164,12 +164,24 @@ func (l *Layer) keep(ctx context.Context, broken <-chan error) error {
 // tolerableSkew is how far a clock may be off before somebody is told.
 const tolerableSkew = 5 * time.Second
 
-// clock is the database's, as far as this machine knows it.
+// clock is the database's, as far as this machine knows it. Between two pulses it goes on by itself: it does not move
+// where somebody sets this machine's clock.
 type clock struct {
-	ahead atomic.Int64 // how far the database's clock is ahead of ours, in nanoseconds
+	known atomic.Pointer[reading] // nil before the first pulse
 }
 
-func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+// reading is what the database's clock showed at a time.
+type reading struct{ at, theirs time.Time }
+
+func (c *clock) set(r reading) { c.known.Store(&r) }
+
+func (c *clock) now() time.Time {
+	r := c.known.Load()
+	if r == nil {
+		return time.Now()
+	}
+	return r.theirs.Add(time.Since(r.at))
+}
 
 func (c *clock) epoch() float64 { return float64(c.now().UnixMicro()) / 1e6 }
 
@@ -204,7 +216,7 @@ func (l *Layer) takePulse(ctx context.Context) {
 	}
 	middle := before.Add(took / 2)
 	ahead := seconds(theirs - float64(middle.UnixMicro())/1e6)
-	l.clock.ahead.Store(int64(ahead))
+	l.clock.set(reading{middle, middle.Round(0).Add(ahead)})
 	l.metrics.skew.Set(-ahead.Seconds())
 	l.metrics.queueUsage.Set(usage)
 	if ahead.Abs() > tolerableSkew {

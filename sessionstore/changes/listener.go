@@ -70,7 +70,7 @@ type Listener struct {
 	metrics *metrics
 
 	// Shared with whoever asks.
-	proven atomic.Int64 // when it was last sure to hear, in Unix nanoseconds; 0 while it does not
+	proven atomic.Pointer[time.Time] // when it was last sure to hear; nil while it does not
 	saves  atomic.Bool
 }
 
@@ -81,7 +81,7 @@ func newListener(s source, cfg Config) *Listener {
 }
 
 // Proven reports whether changes are heard: what was not told of has not changed, but for the last few seconds.
-func (l *Listener) Proven() bool { return l.proven.Load() != 0 }
+func (l *Listener) Proven() bool { return l.proven.Load() != nil }
 
 // HearsSaves reports whether it is told of sessions that are saved with other data, too, as long as it is Proven: on
 // PostgreSQL by the trigger of the set live_sessions_updates.
@@ -90,10 +90,10 @@ func (l *Listener) HearsSaves() bool { return l.saves.Load() }
 // age returns how long ago it was last sure to hear.
 func (l *Listener) age() time.Duration {
 	at := l.proven.Load()
-	if at == 0 {
+	if at == nil {
 		return 0
 	}
-	return time.Since(time.Unix(0, at))
+	return time.Since(*at)
 }
 
 // Run calls tell for each change until ctx is done, and returns nil then. It returns an error where it can never
@@ -107,17 +107,18 @@ func (l *Listener) Run(ctx context.Context, tell func(Change)) error {
 	for wait := (backoff{}); ; {
 		heard := func(saves bool) {
 			l.saves.Store(saves)
-			if l.proven.Load() == 0 {
+			if l.proven.Load() == nil {
 				if heardOnce {
 					l.cfg.Logger.Info("changes in the database are heard of again")
 				}
 				heardOnce, wasHeard, wait = true, true, backoff{}
 				counted(Change{Kind: Anything}) // first, so that nobody believes what is older than that
 			}
-			l.proven.Store(time.Now().UnixNano())
+			now := time.Now()
+			l.proven.Store(&now)
 		}
 		err := l.source.listen(ctx, counted, heard)
-		l.proven.Store(0)
+		l.proven.Store(nil)
 		switch {
 		case ctx.Err() != nil:
 			return nil
