@@ -12,34 +12,32 @@ import (
 )
 
 // channel is a consumer's place on the channel layer. The name is asked for when it is first needed, since
-// most connections are in groups or nowhere, and nobody can send to a name that was never told.
+// most connections are in groups or nowhere, and nobody can send to a name that was never told. Who takes its events is
+// said by whoever asks, since each knows.
 type channel struct {
 	// Set at birth, never changed.
-	receiver channellayer.Receiver
-	watch    Watch // nil where nobody does
+	watch Watch // nil where nobody does
 
-	scope atomic.Pointer[Scope] // nil while nobody needs more of it than stands below
+	scope atomic.Pointer[Scope] // its own; or an outline, while nobody needs more than that and what stands below
 
 	mu      sync.Mutex // guards the fields below
 	name    string
-	outline *Scope  // what others have too; nil while scope is all there is
-	visitor visitor // what they have not
-	closed  bool
+	visitor visitor // what others do not have of the outline
 }
 
 // Scope says who is connected, and where. Once the visitor has been logged out or has become another user, it
 // returns another Scope; so it may each time that the consumer is called.
 func (ch *channel) Scope() *Scope {
-	if s := ch.scope.Load(); s != nil {
+	if s := ch.scope.Load(); s.owner != nil {
 		return s
 	}
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	if s := ch.scope.Load(); s != nil {
-		return s
+	s := ch.scope.Load()
+	if s.owner == nil {
+		s = ch.visitor.complete(s, ch.watch)
+		ch.own(s)
 	}
-	s := ch.visitor.complete(ch.outline, ch.watch)
-	ch.own(s)
 	return s
 }
 
@@ -53,7 +51,7 @@ func (ch *channel) own(s *Scope) {
 // the claim on the consumer calls it.
 func (ch *channel) rest(o *outlines) {
 	s := ch.scope.Load()
-	if s == nil {
+	if s.owner == nil {
 		return
 	}
 	ch.mu.Lock()
@@ -62,26 +60,20 @@ func (ch *channel) rest(o *outlines) {
 	if outline == nil {
 		return
 	}
-	ch.outline, ch.visitor = outline, own
-	ch.scope.Store(nil)
+	own.closed = ch.visitor.closed
+	ch.visitor = own
+	ch.scope.Store(outline)
 }
 
 // common returns a Scope of which only what all visitors share counts.
-func (ch *channel) common() *Scope {
-	if s := ch.scope.Load(); s != nil {
-		return s
-	}
-	ch.mu.Lock()
-	defer ch.mu.Unlock()
-	return ch.outline
-}
+func (ch *channel) common() *Scope { return ch.scope.Load() }
 
 // layer returns the site's channel layer, or nil.
 func (ch *channel) layer() channellayer.Layer { return ch.common().Layer }
 
 // user returns the visitor.
 func (ch *channel) user() *djangocompat.User {
-	if s := ch.scope.Load(); s != nil {
+	if s := ch.scope.Load(); s.owner != nil {
 		return s.User
 	}
 	ch.mu.Lock()
@@ -105,29 +97,22 @@ func (ch *channel) became(s *Scope, session *djangocompat.Session, user *djangoc
 	defer ch.mu.Unlock()
 	s.Session, s.User = session, user
 	ch.visitor.session, ch.visitor.user = session, user
-	if now := ch.scope.Load(); now != nil && now != s {
+	if now := ch.scope.Load(); now.owner != nil && now != s {
 		now = now.Clone()
 		now.Session, now.User = session, user
 		ch.own(now)
 	}
 }
 
-// ChannelName returns the consumer's own channel name, to which anyone on the layer may send, or "" where
-// there is no layer. Python: self.channel_name.
-func (ch *channel) ChannelName() string {
-	name, _ := ch.open(context.Background())
-	return name
-}
-
-// open returns the channel's name, opening it on the layer the first time.
-func (ch *channel) open(ctx context.Context) (string, error) {
+// open returns the channel's name, opening it on the layer the first time, from when on r takes its events.
+func (ch *channel) open(ctx context.Context, r channellayer.Receiver) (string, error) {
 	if ch.layer() == nil {
 		return "", ErrNoLayer
 	}
 	if name, err := ch.opened(); name != "" || err != nil {
 		return name, err
 	}
-	name, err := ch.layer().NewChannel(ctx, ch.receiver)
+	name, err := ch.layer().NewChannel(ctx, r)
 	if err != nil {
 		return "", fmt.Errorf("open channel: %w", err)
 	}
@@ -142,7 +127,7 @@ func (ch *channel) open(ctx context.Context) (string, error) {
 func (ch *channel) opened() (string, error) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	if ch.closed {
+	if ch.visitor.closed {
 		return "", ErrClosed
 	}
 	return ch.name, nil
@@ -152,7 +137,7 @@ func (ch *channel) opened() (string, error) {
 func (ch *channel) keep(name string) (string, error) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	if ch.closed {
+	if ch.visitor.closed {
 		return "", ErrClosed
 	}
 	if ch.name == "" {
@@ -165,29 +150,19 @@ func (ch *channel) keep(name string) (string, error) {
 func (ch *channel) leave() {
 	ch.mu.Lock()
 	name := ch.name
-	ch.closed = true
+	ch.visitor.closed = true
 	ch.mu.Unlock()
 	if name != "" {
 		ch.layer().CloseChannel(name)
 	}
 }
 
-// GroupAdd makes this connection a member of a group. It leaves its groups by itself when it ends.
-// Python: channel_layer.group_add(group, self.channel_name).
-func (ch *channel) GroupAdd(ctx context.Context, group string) error {
-	return ch.inGroup(ctx, group, channellayer.Layer.GroupAdd)
-}
-
-// GroupDiscard takes this connection out of a group. Python: channel_layer.group_discard.
-func (ch *channel) GroupDiscard(ctx context.Context, group string) error {
-	return ch.inGroup(ctx, group, channellayer.Layer.GroupDiscard)
-}
+// membership is what can be done about a channel's membership of a group: GroupAdd or GroupDiscard.
+type membership func(l channellayer.Layer, ctx context.Context, group, channel string) error
 
 // inGroup does something about the channel's membership of a group.
-func (ch *channel) inGroup(
-	ctx context.Context, group string, do func(l channellayer.Layer, ctx context.Context, group, channel string) error,
-) error {
-	name, err := ch.open(ctx)
+func (ch *channel) inGroup(ctx context.Context, r channellayer.Receiver, group string, do membership) error {
+	name, err := ch.open(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -198,9 +173,8 @@ func (ch *channel) inGroup(
 	return err
 }
 
-// GroupSend sends an event to all members of a group, in Go and in Django, this connection among them if
-// it is one. Python: channel_layer.group_send.
-func (ch *channel) GroupSend(ctx context.Context, group string, e Event) error {
+// groupSend sends an event to all members of a group.
+func (ch *channel) groupSend(ctx context.Context, group string, e Event) error {
 	ev, err := ch.event(e)
 	if err != nil {
 		return err
@@ -208,8 +182,8 @@ func (ch *channel) GroupSend(ctx context.Context, group string, e Event) error {
 	return ch.layer().GroupSend(ctx, group, ev)
 }
 
-// SendTo sends an event to one channel. Python: channel_layer.send.
-func (ch *channel) SendTo(ctx context.Context, channel string, e Event) error {
+// sendTo sends an event to one channel.
+func (ch *channel) sendTo(ctx context.Context, channel string, e Event) error {
 	ev, err := ch.event(e)
 	if err != nil {
 		return err

@@ -3,14 +3,26 @@ package consumers
 import (
 	"context"
 	"net/http"
+
+	"github.com/belleville/belleville/channellayer"
 )
 
 // A Conn is a consumer's hold on its client. Its methods may be called concurrently, also from goroutines
 // that the consumer started; what is sent from one goroutine arrives in order.
-type Conn struct{ channel }
+type Conn Socket
 
-// socket returns the Socket whose client it is, which is the channel's receiver.
-func (c *Conn) socket() *Socket { return (*Socket)(c.receiver.(*inlet)) }
+// conn returns the Socket as its consumer sees it.
+func (s *Socket) conn() *Conn { return (*Conn)(s) }
+
+// socket returns the Socket whose client it is.
+func (c *Conn) socket() *Socket { return (*Socket)(c) }
+
+// inlet returns it as the layer sees it.
+func (c *Conn) inlet() *inlet { return (*inlet)(c) }
+
+// Scope says who is connected, and where. Once the visitor has been logged out or has become another user, it
+// returns another Scope; so it may each time that the consumer is called.
+func (c *Conn) Scope() *Scope { return c.channel.Scope() }
 
 // Acceptance says how a handshake is accepted.
 type Acceptance struct {
@@ -59,6 +71,35 @@ func (c *Conn) SendJSON(v any) error {
 		return err
 	}
 	return c.Send(m)
+}
+
+// ChannelName returns the consumer's own channel name, to which anyone on the layer may send, or "" where
+// there is no layer. Python: self.channel_name.
+func (c *Conn) ChannelName() string {
+	name, _ := c.channel.open(context.Background(), c.inlet())
+	return name
+}
+
+// GroupAdd makes this connection a member of a group. It leaves its groups by itself when it ends.
+// Python: channel_layer.group_add(group, self.channel_name).
+func (c *Conn) GroupAdd(ctx context.Context, group string) error {
+	return c.channel.inGroup(ctx, c.inlet(), group, channellayer.Layer.GroupAdd)
+}
+
+// GroupDiscard takes this connection out of a group. Python: channel_layer.group_discard.
+func (c *Conn) GroupDiscard(ctx context.Context, group string) error {
+	return c.channel.inGroup(ctx, c.inlet(), group, channellayer.Layer.GroupDiscard)
+}
+
+// GroupSend sends an event to all members of a group, in Go and in Django, this connection among them if
+// it is one. Python: channel_layer.group_send.
+func (c *Conn) GroupSend(ctx context.Context, group string, e Event) error {
+	return c.channel.groupSend(ctx, group, e)
+}
+
+// SendTo sends an event to one channel. Python: channel_layer.send.
+func (c *Conn) SendTo(ctx context.Context, channel string, e Event) error {
+	return c.channel.sendTo(ctx, channel, e)
 }
 
 // Close closes the connection; before it is accepted that refuses the handshake with 403. What the client or

@@ -26,9 +26,9 @@ func (s *Socket) connect() {
 	})
 	if err == nil {
 		s.note(connected)
-		err = guard(func() error { return s.consumer.Connect(&s.life, &s.conn) })
+		err = guard(func() error { return s.consumer.Connect(&s.life, s.conn()) })
 	}
-	s.conn.Scope().forget()
+	s.channel.Scope().forget()
 	s.mu.Lock()
 	wasAnswered, decided := s.state&answered != 0, s.state&(answered|later) != 0
 	s.mu.Unlock()
@@ -52,7 +52,7 @@ func (s *Socket) note(bits state) {
 // join adds the connection to the groups that it is in from the beginning.
 func (s *Socket) join(groups []string) error {
 	for _, group := range groups {
-		if err := s.conn.GroupAdd(&s.life, group); err != nil {
+		if err := s.conn().GroupAdd(&s.life, group); err != nil {
 			return err
 		}
 	}
@@ -79,7 +79,7 @@ func (s *Socket) run() {
 		case w.finish != nil:
 			w.finish()
 		default:
-			s.check(guard(func() error { return s.consumer.Receive(&s.life, &s.conn, w.message) }))
+			s.check(guard(func() error { return s.consumer.Receive(&s.life, s.conn(), w.message) }))
 		}
 	}
 }
@@ -95,7 +95,7 @@ func (s *Socket) dispatch(d *channellayer.Delivery) {
 	case h == nil:
 		s.check(ErrNoHandler)
 	case h.render == nil:
-		s.check(guard(func() error { return h.call(&s.life, s.own(), &s.conn, d) }))
+		s.check(guard(func() error { return h.call(&s.life, s.own(), s.conn(), d) }))
 	case s.wasAccepted():
 		s.render(h, d)
 	default:
@@ -210,7 +210,7 @@ func (s *Socket) disconnect(code CloseCode) {
 	s.life.end()
 	returned := s.await(beside)
 	s.goodbye(code, wasConnected)
-	s.conn.leave()
+	s.channel.leave()
 	if returned != nil {
 		<-returned
 	}
@@ -219,8 +219,8 @@ func (s *Socket) disconnect(code CloseCode) {
 
 // ended tells whom it concerns that the consumer is through.
 func (s *Socket) ended() {
-	if s.conn.watch != nil {
-		s.conn.watch.Ended()
+	if s.channel.watch != nil {
+		s.channel.watch.Ended()
 	}
 	s.transport.Ended()
 }
@@ -237,7 +237,7 @@ func (s *Socket) goodbye(code CloseCode, wasConnected bool) {
 		return nil
 	}))
 	if wasConnected {
-		s.afterwards(guard(func() error { return s.consumer.Disconnect(ctx, &s.conn, code) }))
+		s.afterwards(guard(func() error { return s.consumer.Disconnect(ctx, s.conn(), code) }))
 	}
 }
 
@@ -251,6 +251,6 @@ func (s *Socket) afterwards(err error) {
 // part takes the connection out of the groups that it was in from the beginning.
 func (s *Socket) part(ctx context.Context, groups []string) {
 	for _, group := range groups {
-		_ = s.conn.GroupDiscard(ctx, group) // the channel is closed soon, which leaves all groups
+		_ = s.conn().GroupDiscard(ctx, group) // the channel is closed soon, which leaves all groups
 	}
 }

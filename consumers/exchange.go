@@ -38,8 +38,7 @@ type serving struct {
 func newExchange(s *Scope, consumer HTTPConsumer, hs *handlers) *Exchange {
 	return &Exchange{scope: s, serve: func(w http.ResponseWriter, r *http.Request) {
 		c := &HTTPConn{writer: w, request: r, wakeups: make(chan struct{}, 1)}
-		c.receiver = c
-		c.own(s)
+		c.channel.own(s)
 		(&serving{c, consumer, hs}).serve(r.Context())
 	}}
 }
@@ -157,7 +156,7 @@ func (sv *serving) disconnect(ctx context.Context) {
 	if err != nil && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrStop) {
 		sv.report(err)
 	}
-	sv.conn.leave()
+	sv.conn.channel.leave()
 }
 
 // report tells the server's Reporter.

@@ -16,7 +16,7 @@ const writeTimeout = 30 * time.Second
 // An HTTPConn is a consumer's hold on one HTTP request and its response. The methods that send are for
 // the consumer's own goroutine, one at a time; the others may be called concurrently.
 type HTTPConn struct {
-	channel
+	channel channel
 
 	// Set at birth, never changed.
 	writer  http.ResponseWriter
@@ -34,6 +34,35 @@ type HTTPConn struct {
 
 	mu     sync.Mutex // guards the field below
 	events queue[*channellayer.Delivery]
+}
+
+// Scope says who asks, and for what. Once the visitor has become another user it returns another Scope.
+func (c *HTTPConn) Scope() *Scope { return c.channel.Scope() }
+
+// ChannelName is [Conn.ChannelName].
+func (c *HTTPConn) ChannelName() string {
+	name, _ := c.channel.open(context.Background(), c)
+	return name
+}
+
+// GroupAdd is [Conn.GroupAdd].
+func (c *HTTPConn) GroupAdd(ctx context.Context, group string) error {
+	return c.channel.inGroup(ctx, c, group, channellayer.Layer.GroupAdd)
+}
+
+// GroupDiscard is [Conn.GroupDiscard].
+func (c *HTTPConn) GroupDiscard(ctx context.Context, group string) error {
+	return c.channel.inGroup(ctx, c, group, channellayer.Layer.GroupDiscard)
+}
+
+// GroupSend is [Conn.GroupSend].
+func (c *HTTPConn) GroupSend(ctx context.Context, group string, e Event) error {
+	return c.channel.groupSend(ctx, group, e)
+}
+
+// SendTo is [Conn.SendTo].
+func (c *HTTPConn) SendTo(ctx context.Context, channel string, e Event) error {
+	return c.channel.sendTo(ctx, channel, e)
 }
 
 // Request is the request as net/http has it; its body has been read.

@@ -64,7 +64,7 @@ func (s *Socket) dropLocked() (resume bool) {
 // started or a Connect that has not decided may be at it.
 func (s *Socket) restLocked() {
 	if s.background == nil && s.state&answered != 0 {
-		s.conn.rest(s.app.outlines)
+		s.channel.rest(s.app.outlines)
 	}
 }
 

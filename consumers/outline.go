@@ -94,6 +94,7 @@ type visitor struct {
 	user    *djangocompat.User
 	values  *value
 	client  packedAddr
+	closed  bool // its channel is given up; it stands here for its size
 }
 
 // complete returns a Scope that has all again.

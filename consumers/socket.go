@@ -35,8 +35,7 @@ func New[C Consumer](newConsumer func() C, events ...*EventHandler) Application 
 func (a *webSocketApp) Open(_ context.Context, s *Scope) (Instance, error) {
 	s.complete()
 	sock := &Socket{app: a, consumer: a.make()}
-	sock.conn.receiver = (*inlet)(sock)
-	sock.conn.own(s)
+	sock.channel.own(s)
 	return sock, nil
 }
 
@@ -49,7 +48,7 @@ type Socket struct {
 	// Set at birth, never changed.
 	app      *webSocketApp
 	consumer Consumer
-	conn     Conn
+	channel  channel
 
 	// Set by Start, before anyone else sees it.
 	transport Transport

@@ -84,7 +84,7 @@ type news struct {
 }
 
 // Watch implements Watched.
-func (s *Socket) Watch(w Watch) { s.conn.watch = w }
+func (s *Socket) Watch(w Watch) { s.channel.watch = w }
 
 // WatchesUser reports whether the consumer is a [UserWatcher], to which the login of a visitor who was nobody matters
 // too.
@@ -118,8 +118,8 @@ func (s *Socket) Close(code CloseCode, reason string) error {
 func Abandon(i Instance) {
 	switch i := i.(type) {
 	case *Socket:
-		if i.conn.watch != nil {
-			i.conn.watch.Ended()
+		if i.channel.watch != nil {
+			i.channel.watch.Ended()
 		}
 	case *Exchange:
 		if i.login != nil {
@@ -172,13 +172,13 @@ func (s *Socket) tell(n *news) {
 // hear tells the consumer the news of its visitor.
 func (s *Socket) hear(n *news) {
 	if !n.ended {
-		before := s.conn.Scope().User
+		before := s.channel.Scope().User
 		if n.session == nil { // it was known by a token
-			n.session = s.conn.Scope().Session
+			n.session = s.channel.Scope().Session
 		}
-		s.conn.recognise(n.session, n.user)
+		s.channel.recognise(n.session, n.user)
 		if w, ok := s.own().(UserWatcher); ok {
-			s.check(guard(func() error { return w.OnUserChanged(&s.life, &s.conn, before) }))
+			s.check(guard(func() error { return w.OnUserChanged(&s.life, s.conn(), before) }))
 		}
 		return
 	}
@@ -187,9 +187,9 @@ func (s *Socket) hear(n *news) {
 		_ = s.close(CloseSessionEnded, sessionEnded) // the client may be gone already
 		return
 	}
-	s.conn.recognise(new(djangocompat.Session), anonymous)
+	s.channel.recognise(new(djangocompat.Session), anonymous)
 	s.mu.Lock()
 	s.state &^= barred
 	s.mu.Unlock()
-	s.check(guard(func() error { return ender.OnSessionEnded(&s.life, &s.conn, n.cause) }))
+	s.check(guard(func() error { return ender.OnSessionEnded(&s.life, s.conn(), n.cause) }))
 }

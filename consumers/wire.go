@@ -85,7 +85,7 @@ func (s *Scope) Wire() *Wire {
 }
 
 // User is who opens the connection.
-func (s *Socket) User() *djangocompat.User { return s.conn.user() }
+func (s *Socket) User() *djangocompat.User { return s.channel.user() }
 
 // Wire says how the connection is carried.
-func (s *Socket) Wire() *Wire { return s.conn.common().Wire() }
+func (s *Socket) Wire() *Wire { return s.channel.common().Wire() }
