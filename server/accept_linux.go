@@ -54,7 +54,7 @@ func (l *loop) reopen(now int64) {
 // admit makes a connection of a descriptor, or answers that there are too many.
 func (l *loop) admit(fd int, peer netip.AddrPort) {
 	t, status := l.server.admitPeer(peer.Addr())
-	if t == nil {
+	if status != 0 {
 		_, _ = netpoll.Write(fd, tooMany(status))
 		netpoll.CloseWrite(fd)
 		netpoll.Close(fd)

@@ -53,25 +53,23 @@ func (a *admission) count() int {
 	return a.held
 }
 
-// A ticket is a connection's place in the counts.
+// A ticket is a connection's place in the counts. The zero ticket has none. The admission's lock guards it.
 type ticket struct {
-	admission *admission // nil where another ticket has the place
-	place     *userPlace // what it has in common with its user's other connections; nil while it is not counted by user
-	address   networkKey // zero while it is not counted by address
-	released  bool
+	place   *userPlace // what it has in common with its user's other connections; nil while it is not counted by user
+	address networkKey // zero while it is not counted by address
+	counted bool
 }
 
 // join counts the connection by its user, too. It reports whether that has too many.
-func (t *ticket) join(u *djangocompat.User) (ok bool) {
-	a := t.admission
-	if a == nil || !u.IsAuthenticated() {
+func (a *admission) join(t *ticket, u *djangocompat.User) (ok bool) {
+	if !u.IsAuthenticated() {
 		return true
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	place := a.byUser[u.PK]
 	switch {
-	case !a.byUserLimited, t.released:
+	case !a.byUserLimited, !t.counted:
 		return true // nobody asks, or it is gone by now
 	case place == nil:
 		place = &userPlace{pk: u.PK}
@@ -84,41 +82,48 @@ func (t *ticket) join(u *djangocompat.User) (ok bool) {
 	return true
 }
 
-// admit counts a connection. It returns nil where there are too many.
-func (a *admission) admit() *ticket {
+// admit counts a connection. It reports false where there are too many.
+func (a *admission) admit() (t ticket, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.held >= a.total {
-		return nil
+		return t, false
 	}
 	a.held++
-	return &ticket{admission: a}
+	return ticket{counted: true}, true
+}
+
+// move takes the place away from a ticket, for the one that it returns.
+func (a *admission) move(t *ticket) (to ticket) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	to, *t = *t, ticket{}
+	return to
 }
 
 // admitPeer counts a connection that was accepted just now, also by the peer's address unless that is a proxy's,
-// whose client is known later. Without a ticket the status says what there are too many of.
-func (s *Server) admitPeer(peer netip.Addr) (t *ticket, status int) {
-	t = s.admission.admit()
-	if t == nil {
-		return nil, http.StatusServiceUnavailable
+// whose client is known later. A status that is not 0 says what there are too many of.
+func (s *Server) admitPeer(peer netip.Addr) (t ticket, status int) {
+	t, ok := s.admission.admit()
+	if !ok {
+		return t, http.StatusServiceUnavailable
 	}
-	if peer.IsValid() && !s.trusts(peer) && !t.locate(peer) {
-		t.release()
-		return nil, http.StatusTooManyRequests
+	if peer.IsValid() && !s.trusts(peer) && !s.admission.locate(&t, peer) {
+		s.admission.release(&t)
+		return t, http.StatusTooManyRequests
 	}
 	return t, 0
 }
 
 // locate counts the connection by the address of its client, too. It reports whether that has too many.
-func (t *ticket) locate(client netip.Addr) (ok bool) {
-	a := t.admission
+func (a *admission) locate(t *ticket, client netip.Addr) (ok bool) {
 	if !client.IsValid() {
 		return true
 	}
 	key := keyOf(network(client))
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.perAddress <= 0 || t.address != (networkKey{}) || t.released {
+	if a.perAddress <= 0 || t.address != (networkKey{}) || !t.counted {
 		return true
 	}
 	if a.byAddress[key] >= a.perAddress {
@@ -130,17 +135,13 @@ func (t *ticket) locate(client netip.Addr) (ok bool) {
 }
 
 // release gives the place back. It may be called again.
-func (t *ticket) release() {
-	a := t.admission
-	if a == nil {
-		return
-	}
+func (a *admission) release(t *ticket) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if t.released {
+	if !t.counted {
 		return
 	}
-	t.released = true
+	t.counted = false
 	a.held--
 	if t.place != nil {
 		if t.place.connections--; t.place.connections == 0 {

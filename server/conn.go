@@ -52,7 +52,7 @@ type conn struct {
 	// Set at birth, never changed.
 	server *Server
 	driver driver
-	ticket *ticket // its place in the counts of connections
+	ticket ticket // its place in the counts of connections, which guard it
 
 	// Owned by the loop, where there is one.
 	fd   int32 // -1 where there is none, or none any more
@@ -69,15 +69,15 @@ type conn struct {
 	writer   *writer   // nil while nothing is being written
 	heard    int64     // the tick at which the peer was last heard
 	due      int64     // the tick at which the timer looks again
-	step     int64     // where in the loop's wheel that stands
+	step     uint32    // where in the loop's wheel that stands
 	controls uint32    // how many control frames have come in that tick's second
+	tokens   uint32    // how much of its budget of messages the peer has, in thousandths
+	hungry   uint16    // for how many ticks the peer has been starved
 	pinged   bool      // since then a ping was sent
 	deaf     bool      // nothing that comes is looked at any more; while open it is about to part
 	hungUp   bool      // the peer has ended its side
 	ended    bool      // and all that it has said was read
 	starved  bool      // the peer has spent its budget of messages
-	tokens   uint32    // that budget, in thousandths
-	hungry   uint32    // for how many ticks the peer has been starved
 
 	// Shared with whoever sends.
 	deflation atomic.Uint32 // what is agreed on about compression, set with the answer to the handshake

@@ -47,7 +47,7 @@ func (s *Server) handshake(c *conn, h *head) {
 	case s.draining.Load():
 		c.refuseWith(consumers.Response{Status: http.StatusServiceUnavailable, Header: retryAfter(), Reason: consumers.ReasonDraining})
 		return
-	case !s.rates.Load().allow(scope.Client.Addr(), s.clock.now()), !c.ticket.locate(scope.Client.Addr()):
+	case !s.rates.Load().allow(scope.Client.Addr(), s.clock.now()), !s.admission.locate(&c.ticket, scope.Client.Addr()):
 		c.refuseWith(consumers.Response{Status: http.StatusTooManyRequests, Header: retryAfter(), Reason: consumers.ReasonLimit})
 		return
 	}
@@ -112,7 +112,7 @@ func (s *Server) decide(ctx *lazyctx.Context, c *conn, scope *consumers.Scope) {
 		s.deny(c, consumers.ErrNoRoute) // this route is for plain HTTP
 		return
 	}
-	if !c.ticket.join(socket.User()) {
+	if !s.admission.join(&c.ticket, socket.User()) {
 		consumers.Abandon(socket)
 		s.deny(c, &consumers.Denial{Status: http.StatusTooManyRequests, Header: retryAfter(), Reason: consumers.ReasonLimit})
 		return

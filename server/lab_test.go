@@ -43,7 +43,8 @@ func (l *lab) open(t testing.TB) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.conn = l.server.newConn(b, l.server.admission.admit())
+	place, _ := l.server.admission.admit()
+	b.conn = l.server.newConn(b, place)
 	b.conn.setPhaseLocked(deciding)
 	b.socket = instance.(*consumers.Socket)
 	l.server.consumers.Add(1)

@@ -10,9 +10,9 @@ import (
 // outbox is what waits for one peer. The connection's lock guards it.
 type outbox struct {
 	*queue        // nil while nothing waits
-	begun  bool   // the answer to the handshake, which nothing may precede, was taken
+	behind uint32 // the tick since when the outbox is stuck without a break
 	stuck  bool   // the peer took no more when it was last written to
-	behind uint32 // the tick since when that is so without a break
+	begun  bool   // the answer to the handshake, which nothing may precede, was taken
 	last   bool   // nothing follows: once all is written, the stream ends
 	policy consumers.SlowClient
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // newConn begins a connection. Nobody else knows it yet.
-func (s *Server) newConn(d driver, t *ticket) *conn {
+func (s *Server) newConn(d driver, t ticket) *conn {
 	now := s.clock.now()
 	s.metrics.connections.Inc()
 	return &conn{
@@ -85,7 +85,7 @@ func (c *conn) release() {
 	c.out = outbox{}
 	c.mu.Unlock()
 	c.in, c.writer = nil, nil
-	c.ticket.release()
+	c.server.admission.release(&c.ticket)
 	c.server.metrics.connections.Dec()
 	if code == 0 {
 		code = consumers.CloseAbnormal

@@ -24,21 +24,22 @@ const idleTimeout = 75 * time.Second
 func (s *Server) serveHTTP(c *conn) {
 	early := c.in.tail
 	nc, err := c.driver.detach(c)
-	t := c.ticket
-	c.ticket = new(ticket) // the counts go with the connection
+	t := s.admission.move(&c.ticket) // the counts go with the connection
 	c.mu.Lock()
 	c.phase = gone
 	c.mu.Unlock()
 	c.in = nil
 	if err != nil {
-		t.release()
+		s.admission.release(&t)
 		s.metrics.connections.Dec()
 		return
 	}
-	s.handed.hand(&handedConn{Conn: nc, early: early, release: func() {
-		t.release()
+	hc := &handedConn{Conn: nc, early: early, ticket: t, peer: peerAddr(nc, c.opening.peer)}
+	hc.release = func() {
+		s.admission.release(&hc.ticket)
 		s.metrics.connections.Dec()
-	}, ticket: t, peer: peerAddr(nc, c.opening.peer)})
+	}
+	s.handed.hand(hc)
 }
 
 // peerAddr returns the address of a connection's client, which a proxy may have told.
@@ -57,7 +58,7 @@ type handedConn struct {
 	net.Conn
 	early   []byte // read before it was known
 	peer    net.Addr
-	ticket  *ticket
+	ticket  ticket
 	release func()
 	once    sync.Once
 }
@@ -167,7 +168,7 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t := ticketOf(r.Context().Value(handedKey{}))
-	if !s.rates.Load().allow(scope.Client.Addr(), s.clock.now()) || t != nil && !t.locate(scope.Client.Addr()) {
+	if !s.rates.Load().allow(scope.Client.Addr(), s.clock.now()) || t != nil && !s.admission.locate(t, scope.Client.Addr()) {
 		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusTooManyRequests, Header: retryAfter(), Reason: consumers.ReasonLimit})
 		return
 	}
@@ -196,10 +197,10 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request) {
 func ticketOf(c any) *ticket {
 	switch c := c.(type) {
 	case *handedConn:
-		return c.ticket
+		return &c.ticket
 	case *tls.Conn:
 		if f, ok := c.NetConn().(*frontConn); ok {
-			return f.ticket
+			return &f.ticket
 		}
 	}
 	return nil
@@ -266,7 +267,7 @@ func (s *Server) upgradeHijacked(w http.ResponseWriter, h *head) {
 		return
 	}
 	pool := pools[0].(*streams)
-	st := pool.add(hc.Conn, hc.ticket)
+	st := pool.add(hc.Conn, s.admission.move(&hc.ticket))
 	if st == nil {
 		return
 	}

@@ -51,7 +51,7 @@ func (c *conn) feedPreface(data []byte) (more bool) {
 	c.mu.Lock()
 	c.phase = reading // since the same moment: the header is a part of the head, whose time is running
 	c.mu.Unlock()
-	if client.IsValid() && !c.server.trusts(client.Addr()) && !c.ticket.locate(client.Addr()) {
+	if client.IsValid() && !c.server.trusts(client.Addr()) && !c.server.admission.locate(&c.ticket, client.Addr()) {
 		c.refuseWith(consumers.Response{Status: http.StatusTooManyRequests, Header: retryAfter(), Reason: consumers.ReasonLimit})
 		return true
 	}

@@ -131,7 +131,7 @@ const starvedFor = 30 * ticksInSecond
 func (c *conn) feedStarved(now int64) {
 	budget := c.server.budget()
 	if budget.rate > 0 && c.tokens < 1000 { // who is held up by what others of the same user send is not to blame
-		c.hungry += uint32(now - c.heard)
+		c.hungry = uint16(min(int64(c.hungry)+now-c.heard, starvedFor+1))
 	}
 	c.hear(now)
 	if c.hungry > starvedFor {

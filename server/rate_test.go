@@ -98,26 +98,29 @@ func TestAUserHasALimitOfConnections(t *testing.T) {
 	l := newLab(Config{MaxConnectionsPerUser: 2})
 	pk := func(n int64) *djangocompat.User { return &djangocompat.User{PK: djangocompat.IntPK(n), Username: "u"} }
 	a := l.server.admission
-	first, second, third, other, nobody := a.admit(), a.admit(), a.admit(), a.admit(), a.admit()
-	if !first.join(pk(1)) || !second.join(pk(1)) {
+	var first, second, third, other, nobody, late ticket
+	for _, tk := range []*ticket{&first, &second, &third, &other, &nobody} {
+		*tk, _ = a.admit()
+	}
+	if !a.join(&first, pk(1)) || !a.join(&second, pk(1)) {
 		t.Fatal("as many as are allowed were refused")
 	}
-	if third.join(pk(1)) {
+	if a.join(&third, pk(1)) {
 		t.Error("one more was let in")
 	}
-	if !other.join(pk(2)) || !nobody.join(new(djangocompat.User)) {
+	if !a.join(&other, pk(2)) || !a.join(&nobody, new(djangocompat.User)) {
 		t.Error("others were refused")
 	}
-	first.release()
-	if !third.join(pk(1)) {
+	a.release(&first)
+	if !a.join(&third, pk(1)) {
 		t.Error("a place that was given back is not free")
 	}
-	for _, tk := range []*ticket{second, third, other, nobody} {
-		tk.release()
+	for _, tk := range []*ticket{&second, &third, &other, &nobody} {
+		a.release(tk)
 	}
-	late := a.admit()
-	late.release()
-	if !late.join(pk(1)) || len(a.byUser) != 0 {
+	late, _ = a.admit()
+	a.release(&late)
+	if !a.join(&late, pk(1)) || len(a.byUser) != 0 {
 		t.Errorf("%d users are counted though nobody is there", len(a.byUser))
 	}
 }

@@ -22,7 +22,7 @@ func (s *Server) rejoin(pools []pool, hc *handedConn, early []byte, h *head) boo
 	_ = hc.Conn.Close() // the socket lives on in its other descriptor
 	l := pools[1+rand.IntN(len(pools)-1)].(*loop)
 	if taken := l.call(func() {
-		c := s.newConn(l, hc.ticket)
+		c := s.newConn(l, s.admission.move(&hc.ticket))
 		c.from(peer)
 		c.keep(early)
 		l.enrol(c, fd)
@@ -31,7 +31,7 @@ func (s *Server) rejoin(pools []pool, hc *handedConn, early []byte, h *head) boo
 		}
 	}); !taken {
 		netpoll.Close(fd)
-		hc.ticket.release()
+		s.admission.release(&hc.ticket)
 	}
 	return true
 }

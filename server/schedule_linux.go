@@ -14,7 +14,7 @@ func (l *loop) schedule(c *conn, now int64) {
 // remember puts a connection into the wheel. An entry of it that stands elsewhere does nothing from then on.
 func (l *loop) remember(c *conn, due int64) {
 	c.due = due
-	c.step = l.wheel.add(timerEntry{c.slot, c.gen}, due)
+	c.step = uint32(l.wheel.add(timerEntry{c.slot, c.gen}, due))
 }
 
 // flushIfWanted writes what a timer queued.
@@ -54,7 +54,7 @@ func (l *loop) reschedule(c *conn, p phase) {
 // look is the wheel's call for an entry.
 func (l *loop) look(e timerEntry, now int64) {
 	c := l.conns[e.slot]
-	if c == nil || c.gen != e.gen || c.step != l.wheel.at {
+	if c == nil || c.gen != e.gen || int64(c.step) != l.wheel.at {
 		return
 	}
 	if c.due > now { // further away than the wheel reaches

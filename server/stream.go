@@ -87,7 +87,7 @@ const acceptPauseTime = 500 * time.Millisecond
 // take begins a connection whose request head has not been read.
 func (ss *streams) take(nc net.Conn) {
 	t, status := ss.server.admitPeer(addrOf(nc.RemoteAddr()).Addr())
-	if t == nil {
+	if status != 0 {
 		_ = nc.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = nc.Write(tooMany(status))
 		_ = nc.Close()
@@ -107,7 +107,7 @@ func (ss *streams) take(nc net.Conn) {
 }
 
 // add makes a stream of a connection, nil where the pool is closed.
-func (ss *streams) add(nc net.Conn, t *ticket) *stream {
+func (ss *streams) add(nc net.Conn, t ticket) *stream {
 	st := &stream{
 		pool: ss, net: nc, wakeups: make(chan struct{}, 1), reads: make(chan []byte), again: make(chan struct{}),
 		done: make(chan struct{}),

@@ -22,7 +22,8 @@ func TestT24AFloodOfAHeadIsRefused(t *testing.T) {
 		t.Run(flood.name, func(t *testing.T) {
 			l := newLab(Config{})
 			b := &bench{wakeups: make(chan struct{}, 1)}
-			b.conn = l.server.newConn(b, l.server.admission.admit())
+			place, _ := l.server.admission.admit()
+			b.conn = l.server.newConn(b, place)
 			b.feed([]byte(flood.begin))
 			block := bytes.Repeat([]byte(flood.line), 1024/len(flood.line))
 			size := allocated(func() {

@@ -30,7 +30,7 @@ type frontConn struct {
 	net.Conn
 	early   []byte // came together with a proxy's header
 	peer    net.Addr
-	ticket  *ticket
+	ticket  ticket
 	once    sync.Once
 	release func() // nil unless the connection is nobody else's to count
 }
@@ -59,11 +59,11 @@ func (f *frontConn) Close() error {
 }
 
 // greet makes the TLS handshake on a goroutine of the connection's own, within the time that a request head has too.
-func (ss *streams) greet(nc net.Conn, t *ticket) {
+func (ss *streams) greet(nc net.Conn, t ticket) {
 	s := ss.server
 	if !ss.note(nc) {
 		_ = nc.Close()
-		t.release()
+		s.admission.release(&t)
 		return
 	}
 	f := &frontConn{Conn: nc, peer: nc.RemoteAddr(), ticket: t}
@@ -75,16 +75,16 @@ func (ss *streams) greet(nc net.Conn, t *ticket) {
 	case err != nil:
 		s.metrics.broken.WithLabelValues("tls").Inc()
 		_ = nc.Close()
-		t.release()
+		s.admission.release(&f.ticket)
 	case tc.ConnectionState().NegotiatedProtocol == "h2":
 		s.metrics.connections.Inc()
 		f.release = func() {
-			t.release()
+			s.admission.release(&f.ticket)
 			s.metrics.connections.Dec()
 		}
 		s.handed.hand(tc)
 	default:
-		if st := ss.add(tc, t); st != nil {
+		if st := ss.add(tc, s.admission.move(&f.ticket)); st != nil {
 			st.run()
 		}
 	}
@@ -104,7 +104,7 @@ func (s *Server) secured(f *frontConn) (*tls.Conn, error) {
 		if client.IsValid() {
 			f.peer = net.TCPAddrFromAddrPort(client)
 		}
-		if !s.trusts(client.Addr()) && !f.ticket.locate(client.Addr()) {
+		if !s.trusts(client.Addr()) && !s.admission.locate(&f.ticket, client.Addr()) {
 			s.answered(consumers.Response{Status: 429, Reason: consumers.ReasonLimit})
 			return nil, errProxyHeader
 		}
