@@ -45,16 +45,17 @@ func (w *watched) ofUser() Hash { return HashUser(w.user.PK) }
 
 // seat is one connection of a session. It is guarded by Live.mu, but for what is set at birth.
 type seat struct {
-	live           *Live             // set at birth
+	live           *Live             // set at birth; nil from when the connection has ended
 	instance       consumers.Watched // set before the server has it
 	of             *watched          // nil while it is in no session
-	ruled          *ruled            // nil where no rule is asked about it
 	next, previous *seat
-	through        bool // the connection has ended
 }
 
-// Ended implements consumers.Watch.
+// Ended implements consumers.Watch. It is called once.
 func (s *seat) Ended() { s.live.leave(s) }
+
+// through reports whether the connection has ended.
+func (s *seat) through() bool { return s.live == nil }
 
 // index finds sessions by key and by user.
 type index struct {

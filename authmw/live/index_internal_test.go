@@ -13,7 +13,7 @@ func TestTheIndexIsSmall(t *testing.T) {
 		most uintptr
 	}{
 		{"a session", reflect.TypeFor[watched](), 80},
-		{"a connection", reflect.TypeFor[seat](), 64},
+		{"a connection", reflect.TypeFor[seat](), 48},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -77,7 +77,7 @@ func same(a, b *djangocompat.User) bool { return a == b || a.IsAnonymous() && b.
 // expelLocked forgets a session and its connections.
 func (l *Live) expelLocked(w *watched) {
 	for w.seats != nil {
-		if r := w.seats.ruled; r != nil { // its consumer may go on without a user
+		if r := l.rules[w.seats]; r != nil { // its consumer may go on without a user
 			r.user = l.nobody
 		}
 		l.index.stand(w.seats)

@@ -77,7 +77,7 @@ type Live struct {
 	others others
 	wheel  wheel
 	touch  touches
-	rules  map[*ruled]struct{} // those that rules are asked about
+	rules  map[*seat]*ruled // those that rules are asked about
 	// When the changes were committed that are to be looked at, where that is known.
 	commits map[*watched]time.Time
 	// What those rest on of whom is known by a token.

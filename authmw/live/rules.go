@@ -59,7 +59,7 @@ func (l *Live) questions() []*question {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	alike := make(map[string]*question)
-	for r := range l.rules {
+	for _, r := range l.rules {
 		user := r.user
 		if r.seat.of != nil {
 			user = r.seat.of.user

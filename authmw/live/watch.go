@@ -69,7 +69,7 @@ func watchesUser(instance consumers.Instance) bool {
 func (l *Live) enter(s *consumers.Scope, st *seat, a arrival) *kick {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if st.through || st.of != nil {
+	if st.through() || st.of != nil {
 		return nil
 	}
 	l.takeInLocked(s, st, a)
@@ -77,8 +77,8 @@ func (l *Live) enter(s *consumers.Scope, st *seat, a arrival) *kick {
 }
 
 func (l *Live) takeInLocked(s *consumers.Scope, st *seat, a arrival) {
-	if st.ruled != nil {
-		st.ruled.user = s.User
+	if r := l.rules[st]; r != nil {
+		r.user = s.User
 	}
 	w, isNew := l.placeLocked(s, st)
 	if w == nil {
@@ -117,8 +117,8 @@ func (l *Live) placeLocked(s *consumers.Scope, st *seat) (w *watched, isNew bool
 func (l *Live) leave(st *seat) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	st.through = true
-	delete(l.rules, st.ruled)
+	st.live = nil
+	delete(l.rules, st)
 	delete(l.moving, st)
 	l.riseLocked(st)
 }
@@ -127,14 +127,13 @@ func (l *Live) leave(st *seat) {
 func (l *Live) subject(r *ruled) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if r.seat.through {
+	if r.seat.through() {
 		return
 	}
-	r.seat.ruled = r
 	if l.rules == nil {
-		l.rules = make(map[*ruled]struct{})
+		l.rules = make(map[*seat]*ruled)
 	}
-	l.rules[r] = struct{}{}
+	l.rules[r.seat] = r
 }
 
 // riseLocked takes a connection out of its session, if it is in one, and forgets the session if it was the last.
