@@ -15,10 +15,7 @@ import (
 )
 
 // Door is a consumer that logs its visitor in and out.
-type Door struct {
-	site     *site
-	handover *authmw.Handover
-}
+type Door struct{ handover *authmw.Handover }
 
 // Connect lets everybody in.
 func (*Door) Connect(_ context.Context, c *consumers.Conn) error { return c.Accept() }
@@ -31,7 +28,7 @@ func (d *Door) Receive(ctx context.Context, c *consumers.Conn, m consumers.Messa
 			return err
 		}
 	} else {
-		user, err := d.site.Authenticate(ctx, name, password)
+		user, err := authmw.Authenticate(ctx, c.Scope(), name, password)
 		if err != nil {
 			return c.SendText("no")
 		}
@@ -58,7 +55,7 @@ func Example_loginInAConsumer() {
 	site, end := exampleSite()
 	defer end()
 	handover := authmw.NewHandover(site, authmw.Config{}, authmw.HandoverConfig{Prefix: "/ws/cookie/"})
-	door := consumers.New(func() *Door { return &Door{site, handover} })
+	door := consumers.New(func() *Door { return &Door{handover} })
 	app := routing.URLRouter{
 		routing.Path("ws/door/", authmw.Stack(door, site, authmw.Config{})),
 		routing.Path("ws/cookie/<str:token>/", handover),
@@ -111,9 +108,9 @@ func ExampleLogin() {
 	defer end()
 	app := consumers.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := consumers.ScopeFrom(r.Context())
-		user, err := site.Authenticate(r.Context(), "alice", r.Header.Get("X-Password"))
+		user, err := authmw.Authenticate(r.Context(), s, "alice", r.Header.Get("X-Password"))
 		if err != nil {
-			http.Error(w, "Name or password is wrong.", http.StatusForbidden)
+			authmw.Deny(w, err) // 403, or 429 where too many were wrong
 			return
 		}
 		if err := authmw.Login(r.Context(), s, user); err != nil {
@@ -130,6 +127,31 @@ func ExampleLogin() {
 	// Output:
 	// 403 0 cookies
 	// 200 1 cookies
+}
+
+// Who guesses is answered 429 after some wrong passwords, and told when to come again.
+func ExampleAuthenticate() {
+	site, end := exampleSite()
+	defer end()
+	door := consumers.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, err := authmw.Authenticate(r.Context(), consumers.ScopeFrom(r.Context()), "alice", r.Header.Get("X-Password"))
+		if err != nil {
+			authmw.Deny(w, err)
+		}
+	}))
+	app := authmw.Stack(door, site, authmw.Config{})
+	statuses := make(map[int]int)
+	for i := range 100 {
+		r := wstest.Request(context.Background(), app, "POST", "/", nil, wstest.Config{Header: http.Header{"X-Password": {fmt.Sprint("guess", i)}}})
+		statuses[r.StatusCode]++
+		if r.StatusCode == http.StatusTooManyRequests && statuses[r.StatusCode] == 1 {
+			fmt.Println("come again in", r.Header.Get("Retry-After"), "seconds")
+		}
+	}
+	fmt.Println(statuses[http.StatusForbidden] >= 30, statuses[http.StatusForbidden]+statuses[http.StatusTooManyRequests])
+	// Output:
+	// come again in 2 seconds
+	// true 100
 }
 
 func ExampleLogout() {

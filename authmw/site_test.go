@@ -97,7 +97,7 @@ func exampleSite() (*site, func()) {
 	if err != nil {
 		panic(err)
 	}
-	s, err := newSite(context.Background(), dir, sessionstore.Config{})
+	s, err := newSite(context.Background(), dir, sessionstore.Config{Passwords: djangocompat.HasherConfig{Iterations: 2}})
 	if err != nil {
 		panic(err)
 	}

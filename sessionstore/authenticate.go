@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"runtime"
 	"slices"
 
 	"github.com/belleville/belleville/djangocompat"
 )
 
-// ErrBusy means that as many passwords are waiting to be hashed as may, or that the caller's time was over
-// before there was a processor for his. Whoever logs in should try again a little later: 503, or 429.
+// ErrBusy means that as many passwords are waiting to be hashed as may, that the caller's time was over before
+// there was a processor for his, or, as a [*TriesError], that too many were wrong. Whoever logs in should try
+// again a little later: 503, or 429.
 var ErrBusy = errors.New("sessionstore: too many passwords are being checked")
 
 // maxPassword bounds what is hashed, in bytes.
@@ -21,7 +23,10 @@ const maxPassword = 4096
 // or ErrBadLogin. There is exactly one hash to compute for whoever asks: for a name that is nobody's, a user
 // who is inactive or whose password is unusable or damaged, it is one of the site's preferred hasher.
 // Passwords are hashed on all processors but one; Config.MaxHashing more of them wait, and beyond that there
-// is ErrBusy.
+// is ErrBusy. They give way to what else the processors have to do, if they are hashed by PBKDF2.
+//
+// Config.Tries bounds the wrong passwords for one name; beyond it there is a *TriesError, and no hash. See
+// AuthenticateFrom.
 //
 // A password is checked against the user table, as ModelBackend does it; RemoteUserBackend takes none. The
 // user has the path of ModelBackend or AllowAllUsersModelBackend, or of a backend of the site's own if it
@@ -32,7 +37,20 @@ const maxPassword = 4096
 // that ends the user's other sessions, whose auth hash is made of the encoded password.
 // Python: django.contrib.auth.authenticate with ModelBackend.
 func (s *Store) Authenticate(ctx context.Context, username, password string) (*djangocompat.User, error) {
-	u, err := s.authenticate(ctx, username, password)
+	return s.AuthenticateFrom(ctx, netip.Addr{}, username, password)
+}
+
+// AuthenticateFrom is Authenticate for a client at an address, as the server knows it: Config.Tries bounds the wrong
+// passwords that come from there, too, and lets it try some for each name whatever others try.
+func (s *Store) AuthenticateFrom(ctx context.Context, from netip.Addr, username, password string) (*djangocompat.User, error) {
+	one, err := s.passwords.tries.begin(from, username)
+	var u *djangocompat.User
+	if err == nil {
+		u, err = s.authenticate(ctx, username, password)
+	}
+	if !errors.Is(err, ErrBadLogin) {
+		one.takeBack()
+	}
 	s.metrics.authenticated(err)
 	if err != nil {
 		return nil, fmt.Errorf("authenticate: %w", err)
@@ -143,6 +161,7 @@ type passwordHashers interface {
 
 // passwords checks the passwords of those who log in, so many at a time.
 type passwords struct {
+	tries    *tries
 	hashers  passwordHashers
 	upgrades bool          // whether an outdated password is encoded anew
 	logins   chan struct{} // holds a token for each login that is under way; a further one is refused
@@ -157,6 +176,7 @@ func newPasswords(cfg Config) *passwords {
 	}
 	atOnce := max(1, runtime.GOMAXPROCS(0)-1)
 	return &passwords{
+		tries:    newTries(cfg.Tries),
 		hashers:  hashers,
 		upgrades: cfg.Passwords.Django != "",
 		logins:   make(chan struct{}, atOnce+cfg.MaxHashing),
@@ -209,10 +229,18 @@ const (
 	loginWrong       loginResult = "wrong"
 	loginUnreadable  loginResult = "unreadable" // the encoded password cannot be checked
 	loginBusy        loginResult = "busy"
+	loginAddress     loginResult = "too_many_from_address"
+	loginName        loginResult = "too_many_for_name"
 	loginUnavailable loginResult = "unavailable"
 )
 
 func loginResultOf(err error) loginResult {
+	if e, ok := errors.AsType[*TriesError](err); ok {
+		if e.Address {
+			return loginAddress
+		}
+		return loginName
+	}
 	switch {
 	case err == nil:
 		return loginRight

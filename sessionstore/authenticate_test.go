@@ -3,8 +3,12 @@ package sessionstore_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/belleville/belleville/djangocompat"
 	"github.com/belleville/belleville/internal/djangotest"
@@ -81,6 +85,65 @@ func TestAuthenticateHashesOnceForEverybody(t *testing.T) {
 				t.Errorf("%d checks, %d decoys, %d hashes, want one of the first two", checks, decoys, hashes)
 			}
 		})
+	}
+}
+
+// Security row T09: a password that is one too many is not hashed, whoever is tried.
+func TestAuthenticateBoundsTries(t *testing.T) {
+	b := sqliteBed(t)
+	b.addUser(t, 1, "alice", cheap("wonderland"), true)
+	b.addUser(t, 2, "bob", cheap("wonderland"), true)
+	cfg, reg := b.config(), prometheus.NewRegistry()
+	cfg.Passwords.Iterations, cfg.Registerer = 2, reg
+	cfg.Tries = sessionstore.TryConfig{PerAddress: 10, PerName: 3, Own: 2}
+	s := open(t, cfg)
+	count := sessionstore.CountHashes(s)
+	from := func(last byte) netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, last}) }
+	tests := []struct {
+		name               string
+		from               netip.Addr
+		username, password string
+		times              int
+		want               error // of the last time
+		hashes             int
+	}{
+		{"a right password is never too many", from(1), "alice", "wonderland", 20, nil, 20},
+		{"what an address has of its own, and what all have", from(1), "alice", "x", 5, sessionstore.ErrBadLogin, 5},
+		{"one too many", from(1), "alice", "x", 1, sessionstore.ErrBusy, 0},
+		{"the right one then", from(1), "alice", "wonderland", 1, sessionstore.ErrBusy, 0},
+		{"from somewhere else", from(2), "alice", "wonderland", 1, nil, 1},
+		{"from nowhere", netip.Addr{}, "alice", "wonderland", 1, sessionstore.ErrBusy, 0},
+		{"another name", from(1), "bob", "wonderland", 1, nil, 1},
+		{"a name that is nobody's", from(1), "mallory", "x", 5, sessionstore.ErrBadLogin, 5},
+		{"the address has no more", from(1), "bob", "wonderland", 1, sessionstore.ErrBusy, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			count.Take()
+			var err error
+			for range tt.times {
+				_, err = s.AuthenticateFrom(t.Context(), tt.from, tt.username, tt.password)
+			}
+			if !errors.Is(err, tt.want) {
+				t.Errorf("AuthenticateFrom = %v, want %v", err, tt.want)
+			}
+			if refusal, ok := errors.AsType[*sessionstore.TriesError](err); ok != (tt.want == sessionstore.ErrBusy) || ok && refusal.After <= 0 {
+				t.Errorf("AuthenticateFrom = %#v", err)
+			}
+			if checks, decoys, _ := count.Take(); int(checks+decoys) != tt.hashes {
+				t.Errorf("%d hashes, want %d", checks+decoys, tt.hashes)
+			}
+		})
+	}
+	want := `# HELP sessions_passwords_checked_total Names and passwords checked, by result.
+# TYPE sessions_passwords_checked_total counter
+sessions_passwords_checked_total{result="right"} 22
+sessions_passwords_checked_total{result="too_many_for_name"} 3
+sessions_passwords_checked_total{result="too_many_from_address"} 1
+sessions_passwords_checked_total{result="wrong"} 10
+`
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "sessions_passwords_checked_total"); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -236,6 +299,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 	bed := sqliteBed(b)
 	cfg := bed.config()
 	cfg.Passwords = djangocompat.HasherConfig{Iterations: 20_000}
+	cfg.Tries = sessionstore.TryConfig{PerName: -1}
 	right := hashed(b, cfg.Passwords, "wonderland")
 	bed.addUser(b, 1, "alice", right, true)
 	bed.addUser(b, 2, "off", right, false)

@@ -96,6 +96,8 @@ type Config struct {
 	Passwords djangocompat.HasherConfig
 	// MaxHashing is how many passwords may wait for a processor; further logins get ErrBusy. Default: 64.
 	MaxHashing int
+	// Tries bounds the wrong passwords.
+	Tries TryConfig
 	// Permissions says how long it is remembered what users may do.
 	Permissions PermissionConfig
 
@@ -164,6 +166,7 @@ func (c Config) withDefaults() Config {
 	c.CookieAge = orDefault(c.CookieAge, 14*24*time.Hour)
 	c.Location = orDefault(c.Location, time.UTC)
 	c.MaxHashing = orDefault(c.MaxHashing, 64)
+	c.Tries = c.Tries.withDefaults()
 	c.PoolSize = orDefault(c.PoolSize, 6)
 	c.QueryTimeout = orDefault(c.QueryTimeout, 2*time.Second)
 	c.ConnectTimeout = orDefault(c.ConnectTimeout, 5*time.Second)
