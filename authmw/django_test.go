@@ -28,7 +28,7 @@ func besideDjango(t *testing.T, test func(t *testing.T, django *djangotest.Site,
 			address := url()
 			django := djangotest.Start(t, address, djangotest.Config{SecretKey: secretKey})
 			cfg := sessionstore.Config{
-				DatabaseURL: djangocompat.NewSecret(address), Keys: djangocompat.NewKeys(secretKey), QueryTimeout: 10 * time.Second,
+				DatabaseURL: djangocompat.NewSecret(pgtest.Restricted(t, address)), Keys: djangocompat.NewKeys(secretKey), QueryTimeout: 10 * time.Second,
 			}
 			store, err := sessionstore.Open(t.Context(), cfg)
 			if err != nil {

@@ -39,7 +39,7 @@ func BenchmarkHandshake(b *testing.B) {
 		b.Run("postgres/"+network, func(b *testing.B) {
 			db := postgresSite(b, benchVisitors)
 			l := listen(b, network)
-			startServer(b, l, known(b, db.URL()))
+			startServer(b, l, known(b, pgtest.Restricted(b, db.URL())))
 			c := startCrowd(b, l, benchVisitors)
 			before := backends(b, db)
 			churn(b, c)

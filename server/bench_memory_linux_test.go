@@ -4,6 +4,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/belleville/belleville/internal/pgtest"
 )
 
 // The connections of a memory benchmark, of which the most leave some of 20,000 descriptors, and the handshakes of
@@ -23,7 +25,7 @@ func BenchmarkIdleMemory(b *testing.B) {
 	for b.Loop() {
 		s := startChild(b, "server")
 		var addr string
-		s.do(b, "serve", serveArgs{Listen: "127.0.0.1:0", Database: db.URL(), Key: benchKey}, &addr)
+		s.do(b, "serve", serveArgs{Listen: "127.0.0.1:0", Database: pgtest.Restricted(b, db.URL()), Key: benchKey}, &addr)
 		a, err := net.ResolveTCPAddr("tcp", addr)
 		if err != nil {
 			b.Fatal(err)

@@ -31,6 +31,19 @@ func (b *bed) config() sessionstore.Config {
 	return sessionstore.Config{DatabaseURL: b.url, Keys: djangocompat.NewKeys(secretKey)}
 }
 
+// grant gives the Store's role rights on tables that a test has made, and those that docs/operations.md has for them.
+// SQLite has no roles.
+func (b *bed) grant(t testing.TB, rights ...string) {
+	t.Helper()
+	if b.owner == "" {
+		return
+	}
+	pgtest.Restricted(t, b.owner)
+	for _, right := range rights {
+		pgtest.Grant(t, b.owner, right)
+	}
+}
+
 // onBoth runs a test on both kinds of database.
 func onBoth(t *testing.T, test func(t *testing.T, b *bed)) {
 	t.Run("SQLite", func(t *testing.T) { test(t, sqliteBed(t)) })

@@ -155,6 +155,7 @@ func TestTablesAreFoundOrRefused(t *testing.T) {
 		t.Run("a column of the default name may be missing", func(t *testing.T) {
 			b.exec(t, "CREATE TABLE lean (id integer PRIMARY KEY, username varchar(10), password varchar(100))")
 			b.exec(t, "INSERT INTO lean VALUES (1, 'alice', '"+cheap("wonderland")+"')")
+			b.grant(t, "SELECT ON lean")
 			cfg := b.config()
 			cfg.Passwords.Iterations = 2
 			cfg.Users = sessionstore.UserTable{Table: "lean"}
@@ -178,6 +179,7 @@ func TestTablesAreFoundOrRefused(t *testing.T) {
 		t.Run("further columns are in Extra", func(t *testing.T) {
 			b.exec(t, "CREATE TABLE extra (id integer PRIMARY KEY, username varchar(10), password varchar(100), theme text, age integer, vip bool, none text)")
 			b.exec(t, "INSERT INTO extra VALUES (1, 'alice', '"+cheap("wonderland")+"', 'dark', 7, true, NULL)")
+			b.grant(t, "SELECT ON extra")
 			cfg := b.config()
 			cfg.Passwords.Iterations = 2
 			cfg.Users = sessionstore.UserTable{Table: "extra", Extra: []string{"theme", "age", "none"}, Where: map[string]any{"vip": true}}

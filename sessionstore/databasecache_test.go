@@ -44,7 +44,8 @@ func TestDatabaseCache(t *testing.T) {
 	db := pgtest.Open(t)
 	pgtest.Schema(t, db, pgtest.Django52)
 	db.Exec(t, createSiteCache+"timestamptz NOT NULL)")
-	t.Run("PostgreSQL", run(db.URL()))
+	pgtest.Grant(t, db.URL(), `SELECT, INSERT, UPDATE, DELETE ON "site cache"`)
+	t.Run("PostgreSQL", run(pgtest.Restricted(t, db.URL())))
 	t.Run("SQLite", run("sqlite:///"+sqliteSite(t, createSiteCache+"datetime NOT NULL)")))
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/belleville/belleville/sessionstore"
 )
 
-// djangoSite is a real Django on a database of its own, asked by commands.
+// djangoSite is a real Django on a database of its own, asked by commands. The URL is that of Belleville's role.
 type djangoSite struct {
 	project *djangotest.Project
 	url     string
@@ -40,6 +40,7 @@ func onDjango(t *testing.T, cfg djangotest.Config, test func(*testing.T, djangoS
 			if _, err := site.project.Manage(t.Context(), "migrate", "--verbosity=0"); err != nil {
 				t.Fatal(err)
 			}
+			site.url = pgtest.Restricted(t, site.url)
 			test(t, site)
 		})
 	}

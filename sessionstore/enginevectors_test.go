@@ -82,6 +82,7 @@ func TestCacheVectors(t *testing.T) {
 	b := vectorBed{sqliteBed(t), postgresBed(t), redistest.Open(t), t.TempDir()}
 	b.sqlite.exec(t, createCacheTable+"datetime NOT NULL)")
 	b.postgres.exec(t, createCacheTable+"timestamptz NOT NULL)")
+	b.postgres.grant(t)
 	for _, v := range file.Cases {
 		kind, _, _ := strings.Cut(v.Name, "/")
 		if kind == "locmem" || strings.HasPrefix(v.Name, "redis/plain_value/") || v.Input.Config.Cache.KeyFunction != "" {

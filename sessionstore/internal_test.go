@@ -43,7 +43,7 @@ func TestPreparedStatementsAreGivenUp(t *testing.T) {
 func TestNoPoolerNoChange(t *testing.T) {
 	db := pgtest.Open(t)
 	pgtest.Schema(t, db, pgtest.Django52)
-	s, err := Open(t.Context(), Config{DatabaseURL: djangocompat.NewSecret(db.URL()), Keys: djangocompat.NewKeys("key"), QueryTimeout: 1500 * time.Millisecond})
+	s, err := Open(t.Context(), Config{DatabaseURL: djangocompat.NewSecret(pgtest.Restricted(t, db.URL())), Keys: djangocompat.NewKeys("key"), QueryTimeout: 1500 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestLookupsArePlannedOnce(t *testing.T) {
 		SELECT i, i, repeat('x', 80), false, '', '', '', false, true, now() FROM generate_series(1, 2000) AS i`)
 	db.Exec(t, "ANALYZE")
 	s, err := Open(t.Context(), Config{
-		DatabaseURL: djangocompat.NewSecret(db.URL()), Keys: djangocompat.NewKeys("key"), PoolSize: 1,
+		DatabaseURL: djangocompat.NewSecret(pgtest.Restricted(t, db.URL())), Keys: djangocompat.NewKeys("key"), PoolSize: 1,
 	})
 	if err != nil {
 		t.Fatal(err)

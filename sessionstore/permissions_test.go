@@ -190,6 +190,7 @@ func TestPermissionLookupsAreShared(t *testing.T) {
 func TestPermissionsWithoutTables(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bed) {
 		b.exec(t, "CREATE TABLE members (id integer PRIMARY KEY, username varchar(10), password varchar(100))")
+		b.grant(t, "SELECT ON members")
 		cfg := b.config()
 		cfg.Users.Table = "members"
 		log := new(said)
@@ -209,6 +210,7 @@ func TestPermissionsWithoutTables(t *testing.T) {
 		}
 		b.exec(t, "CREATE TABLE members_groups (id integer PRIMARY KEY, member_id integer, group_id integer)")
 		b.exec(t, "CREATE TABLE members_user_permissions (id integer PRIMARY KEY, member_id integer, permission_id integer)")
+		b.grant(t, "SELECT ON members_groups, members_user_permissions")
 		b.exec(t, "INSERT INTO auth_group (id, name) VALUES (301, 'editors')")
 		b.exec(t, "INSERT INTO members_groups VALUES (1, 7, 301)")
 		if ok, err := open(t, cfg).InGroup(t.Context(), member(7, nil), "editors"); !ok || err != nil {
@@ -264,6 +266,7 @@ func TestPermissionsLikeDjango(t *testing.T) {
 			if err := json.Unmarshal([]byte(django.Shell(t, grantAll)), &answer); err != nil {
 				t.Fatal(err)
 			}
+			address = pgtest.Restricted(t, address)
 			s := open(t, sessionstore.Config{DatabaseURL: djangocompat.NewSecret(address), Keys: djangocompat.NewKeys("key"), QueryTimeout: 10 * time.Second})
 			for _, u := range answer.Users {
 				user := &djangocompat.User{PK: djangocompat.IntPK(u.PK), IsActive: u.Active, IsSuperuser: u.Superuser}

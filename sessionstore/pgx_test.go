@@ -3,7 +3,6 @@ package sessionstore_test
 import (
 	"context"
 	"errors"
-	"net/url"
 	"os"
 	"sync"
 	"testing"
@@ -58,19 +57,10 @@ func (s *side) close() error {
 // stands for other programs owns the tables.
 func postgresOf(t testing.TB, db *pgtest.Database) *bed {
 	t.Helper()
-	restricted := pgtest.Restricted(t, db)
-	u, err := url.Parse(restricted)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Tables that a test makes itself are such as belleville.toml names.
-	db.Exec(t, "ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "+u.User.Username())
-	// The page has this for sites with tokens.
-	db.Exec(t, "DO $$ BEGIN IF to_regclass('authtoken_token') IS NOT NULL THEN GRANT SELECT ON authtoken_token TO "+u.User.Username()+"; END IF; END $$")
 	s := &side{url: db.URL()}
 	t.Cleanup(func() { _ = s.close() }) // the server may be gone
 	return &bed{
-		url: djangocompat.NewSecret(restricted), owner: db.URL(),
+		url: djangocompat.NewSecret(pgtest.Restricted(t, db.URL())), owner: db.URL(),
 		exec: func(t testing.TB, sql string, args ...any) {
 			t.Helper()
 			err := s.use(t.Context(), func(conn *pgx.Conn) error {
@@ -102,13 +92,13 @@ func dropOther(db *pgtest.Database, name string) error {
 }
 
 // makeTables makes Django's tables of sessions and users.
-func makeTables(t testing.TB, url djangocompat.Secret) {
+func makeTables(t testing.TB, url string) {
 	t.Helper()
 	schema, err := os.ReadFile("testdata/pg_small.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := run(t.Context(), url.Reveal(), string(schema)); err != nil {
+	if err := run(t.Context(), url, string(schema)); err != nil {
 		t.Fatal(err)
 	}
 }

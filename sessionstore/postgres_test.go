@@ -25,16 +25,16 @@ func TestPostgresSites(t *testing.T) {
 		sessionstore.ExecAuto, sessionstore.ExecCacheStatement, sessionstore.ExecCacheDescribe, sessionstore.ExecPlain,
 	} {
 		t.Run("mode "+mode, func(t *testing.T) {
-			cfg := s.config(djangocompat.NewSecret(db.URL()))
+			cfg := s.config(djangocompat.NewSecret(pgtest.Restricted(t, db.URL())))
 			cfg.QueryExecMode = mode
 			s.check(t, open(t, cfg))
 		})
 	}
 	t.Run("over the unix socket", func(t *testing.T) {
-		s.check(t, open(t, s.config(djangocompat.NewSecret(db.SocketURL()))))
+		s.check(t, open(t, s.config(djangocompat.NewSecret(pgtest.Restricted(t, db.SocketURL())))))
 	})
 	t.Run("in a schema that is named", func(t *testing.T) {
-		cfg := s.config(djangocompat.NewSecret(db.URL()))
+		cfg := s.config(djangocompat.NewSecret(pgtest.Restricted(t, db.URL())))
 		cfg.Schema = "public"
 		s.check(t, open(t, cfg))
 	})
@@ -351,11 +351,12 @@ func TestOneBadKeyHarmsNobody(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	owner := strings.Replace(db.URL(), "/"+db.Name+"?", "/"+name+"?", 1)
+	makeTables(t, owner)
 	cfg := sessionstore.Config{
-		DatabaseURL: djangocompat.NewSecret(strings.Replace(db.URL(), "/"+db.Name+"?", "/"+name+"?", 1)),
+		DatabaseURL: djangocompat.NewSecret(pgtest.Restricted(t, owner)),
 		Keys:        djangocompat.NewKeys(secretKey), PoolSize: 1,
 	}
-	makeTables(t, cfg.DatabaseURL)
 	s := open(t, cfg)
 	good := saved(t, s, "a", int64(1)).Key()
 	var all sync.WaitGroup

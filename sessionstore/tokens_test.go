@@ -27,6 +27,7 @@ VALUES (7, 'alice', 'pbkdf2_sha256$1$a$b', true, false, false, '', '', 'a@exampl
 	} {
 		b.exec(t, sql)
 	}
+	b.grant(t)
 	cfg := b.config()
 	cfg.Tokens = sessionstore.TokenTables{AuthTokens: []string{"authtoken_token"}, Blacklist: true, UserFields: []string{"username", "email"}}
 	store, err := sessionstore.Open(t.Context(), cfg)

@@ -118,6 +118,9 @@ func (b *bed) addModels(t testing.TB, uuidType string) {
 		default:
 			b.exec(t, model.create)
 		}
+		if table := model.users.Table; table != "" {
+			b.grant(t, "SELECT, UPDATE ON "+table)
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ func BenchmarkGroupSend(b *testing.B) {
 	for _, size := range []int{50, 10_000} { // the second does not fit into a notification
 		for _, members := range []int{1, 10_000} {
 			b.Run(fmt.Sprint("bytes=", size, "/members=", members), func(b *testing.B) {
-				ours, other := open(b, at(d.URL())), open(b, at(d.URL()))
+				ours, other := open(b, at(role(b, d))), open(b, at(role(b, d)))
 				all := &counting{all: make(chan struct{}, 1)}
 				for range members {
 					name, err := ours.NewChannel(b.Context(), all)
@@ -50,7 +50,7 @@ func BenchmarkGroupSend(b *testing.B) {
 // BenchmarkFlood is from one process to another with as many events on their way as it takes: what batches are for.
 func BenchmarkFlood(b *testing.B) {
 	d := site(b)
-	ours, other := open(b, at(d.URL())), open(b, at(d.URL()))
+	ours, other := open(b, at(role(b, d))), open(b, at(role(b, d)))
 	name, err := ours.NewChannel(b.Context(), &counting{left: -1, all: make(chan struct{}, 1)})
 	must(b, err)
 	must(b, ours.GroupAdd(b.Context(), "room", name))
@@ -71,7 +71,7 @@ func BenchmarkFlood(b *testing.B) {
 // BenchmarkJoin is one channel that joins a group of its own, and leaves.
 func BenchmarkJoin(b *testing.B) {
 	d := site(b)
-	ours := open(b, at(d.URL()))
+	ours := open(b, at(role(b, d)))
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
 		name, err := ours.NewChannel(b.Context(), &counting{left: -1})

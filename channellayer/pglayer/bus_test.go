@@ -18,7 +18,7 @@ import (
 func TestF29(t *testing.T) {
 	const senders, each = 160, 25
 	d := site(t)
-	l, other := open(t, at(d.URL())), open(t, at(d.URL()))
+	l, other := open(t, at(role(t, d))), open(t, at(role(t, d)))
 	name, _ := channel(t, l, "room")
 	apart := t.Run("each with a transaction", func(t *testing.T) {
 		conns := make([]*pgx.Conn, 16)
@@ -75,9 +75,9 @@ func commits(t *testing.T, d *pgtest.Database) int64 {
 func TestF30(t *testing.T) {
 	d := site(t)
 	reg := prometheus.NewRegistry()
-	c := at(d.URL())
+	c := at(role(t, d))
 	c.Registerer, c.Heartbeat = reg, 200*time.Millisecond
-	l, other := open(t, c), open(t, at(d.URL()))
+	l, other := open(t, c), open(t, at(role(t, d)))
 	channel(t, l, "room")
 	conn, err := pgx.Connect(t.Context(), d.URL())
 	must(t, err)

@@ -15,7 +15,7 @@ import (
 func TestClose(t *testing.T) {
 	d := site(t)
 	running := goleak.IgnoreCurrent()
-	l, err := pglayer.New(t.Context(), at(d.URL()))
+	l, err := pglayer.New(t.Context(), at(role(t, d)))
 	must(t, err)
 	name, q := channel(t, l, "room")
 	listening := make(chan error)

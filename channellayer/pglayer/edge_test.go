@@ -14,7 +14,7 @@ func TestF28(t *testing.T) {
 		d := site(t)
 		d.Exec(t, trigger.text)
 		both(t, trigger.name, func(t *testing.T, start startPython) {
-			c := at(d.URL())
+			c := at(role(t, d))
 			ours, other, theirs := open(t, c), open(t, c), start(t, d.URL(), nil)
 			there := theirs.channel()
 			name, q := channel(t, ours, "edge")

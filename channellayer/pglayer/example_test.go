@@ -26,9 +26,12 @@ func ExampleNew() {
 		fmt.Println(err)
 		return
 	}
-	layer, err := pglayer.New(ctx, pglayer.Config{
-		Database: pglayer.Database{URL: djangocompat.NewSecret(cluster.URL("postgres"))},
-	})
+	url, err := pgtest.Restrict(ctx, cluster.URL("postgres")) // the role of docs/operations.md
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	layer, err := pglayer.New(ctx, pglayer.Config{Database: pglayer.Database{URL: djangocompat.NewSecret(url)}})
 	if err != nil {
 		fmt.Println(err)
 		return

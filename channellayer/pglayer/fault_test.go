@@ -68,11 +68,11 @@ func TestF07(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel() // it waits most of the time
 			d := site(t)
-			p, through := startProxy(t, d.URL())
+			p, through := startProxy(t, role(t, d))
 			reg := prometheus.NewRegistry()
 			c := at(through)
 			c.Registerer, c.ConnectTimeout = reg, 0
-			l, other := open(t, c), open(t, at(d.URL()))
+			l, other := open(t, c), open(t, at(role(t, d)))
 			name, q := channel(t, l, "room")
 			must(t, other.GroupSend(t.Context(), "room", said(1)))
 			want(t, q, said(1))
@@ -151,7 +151,7 @@ func TestF08(t *testing.T) {
 	t.Run("session pooling works", func(t *testing.T) {
 		c := at(pgtest.Bouncer(t, d, pgtest.SessionPooling))
 		c.PoolSize = 1 // the pooler has two connections
-		l, other := open(t, c), open(t, at(d.URL()))
+		l, other := open(t, c), open(t, at(role(t, d)))
 		_, q := channel(t, l, "room")
 		must(t, other.GroupSend(t.Context(), "room", said(1)))
 		want(t, q, said(1))
@@ -162,7 +162,7 @@ func TestRefused(t *testing.T) {
 	d := site(t)
 	empty := pgtest.Open(t)
 	with := func(edit func(*url.URL)) string {
-		u, err := url.Parse(d.URL())
+		u, err := url.Parse(role(t, d))
 		must(t, err)
 		edit(u)
 		return u.String()
@@ -178,10 +178,10 @@ func TestRefused(t *testing.T) {
 		{"a wrong password", with(func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), secret) }), "password is wrong"},
 		{"an unknown user", with(func(u *url.URL) { u.User = url.UserPassword(secret, secret) }), "password is wrong"},
 		{"an unknown database", with(func(u *url.URL) { u.Path = "/" + secret }), "no database of that name"},
-		{"a database without the tables", empty.URL(), "manage.py migrate channels_postgres"},
-		{"a table without the trigger", untriggered.URL(), "the trigger"},
+		{"a database without the tables", role(t, empty), "manage.py migrate channels_postgres"},
+		{"a table without the trigger", role(t, untriggered), "the trigger"},
 		{"a URL of another kind", "redis://:" + secret + "@h", "URL is none"},
-		{"an option that libpq does not know", d.URL() + "&sslrootcert=/" + secret + "&sslmode=verify-full", "option"},
+		{"an option that libpq does not know", role(t, d) + "&sslrootcert=/" + secret + "&sslmode=verify-full", "option"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -200,8 +200,9 @@ func TestPostgresAwayAtTheStart(t *testing.T) {
 	cluster := pgtest.OpenCluster(t)
 	d := cluster.Open(t)
 	install(t, d.URL())
+	c := at(role(t, d))
 	must(t, cluster.Stop(t.Context()))
-	l := open(t, at(d.URL()))
+	l := open(t, c)
 	if err := l.Ready(t.Context()); !errors.Is(err, pglayer.ErrUnavailable) {
 		t.Errorf("Ready: %v, want ErrUnavailable", err)
 	}
@@ -223,7 +224,7 @@ func TestPostgresAwayAtTheStart(t *testing.T) {
 // TestF31 is that row of the table of faults: equal notifications of one transaction are one, to Postgres.
 func TestF31(t *testing.T) {
 	d := site(t)
-	l, other := open(t, at(d.URL())), open(t, at(d.URL()))
+	l, other := open(t, at(role(t, d))), open(t, at(role(t, d)))
 	_, q := channel(t, l, "room")
 	var sending sync.WaitGroup
 	for range 100 { // which go together, as they come while others are under way
@@ -257,7 +258,7 @@ func row(t *testing.T, ok bool, id, what, figure, limit string) {
 func TestPoison(t *testing.T) {
 	d := site(t)
 	reg := prometheus.NewRegistry()
-	c := at(d.URL())
+	c := at(role(t, d))
 	c.Registerer, c.MaxMessage = reg, 1<<16
 	l := open(t, c)
 	theirs := startPeer(t, d.URL(), nil)
@@ -286,7 +287,7 @@ func TestPoison(t *testing.T) {
 // TestF27 is that row of the table of faults: a process of Django's that starts takes all rows.
 func TestF27(t *testing.T) {
 	d := site(t)
-	l := open(t, at(d.URL()))
+	l := open(t, at(role(t, d)))
 	name, q := channel(t, l, "room")
 	conn, err := pgx.Connect(t.Context(), d.URL())
 	must(t, err)
@@ -303,10 +304,10 @@ func TestF27(t *testing.T) {
 // TestLingeringBackend has Postgres believe for a while that the connection before is still there.
 func TestLingeringBackend(t *testing.T) {
 	d := site(t)
-	p, through := startProxy(t, d.URL())
+	p, through := startProxy(t, role(t, d))
 	c := at(through)
 	c.ConnectTimeout, c.Heartbeat = 0, 300*time.Millisecond
-	l, other := open(t, c), open(t, at(d.URL()))
+	l, other := open(t, c), open(t, at(role(t, d)))
 	_, q := channel(t, l, "room")
 	p.abandon()
 	want(t, q, channellayer.Event{"type": channellayer.GapType})

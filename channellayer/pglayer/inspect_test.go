@@ -14,7 +14,7 @@ import (
 // received from.
 func TestInspector(t *testing.T) {
 	d := site(t)
-	c := at(d.URL())
+	c := at(role(t, d))
 	ours := open(t, c)
 	for range 3 {
 		name, err := ours.NewChannel(t.Context(), channellayer.NewQueue())

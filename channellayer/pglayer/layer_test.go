@@ -40,6 +40,12 @@ func install(t testing.TB, url string) {
 	must(t, conn.Close(t.Context()))
 }
 
+// role returns the URL of a database for the role of docs/operations.md, which our layers have.
+func role(t testing.TB, d *pgtest.Database) string {
+	t.Helper()
+	return pgtest.Restricted(t, d.URL())
+}
+
 // at is a Config for a database.
 func at(url string) pglayer.Config {
 	return pglayer.Config{Database: pglayer.Database{URL: djangocompat.NewSecret(url)}, ConnectTimeout: 10 * time.Second}
@@ -75,7 +81,7 @@ func suite(d *pgtest.Database, adjust func(*pglayer.Config)) layertest.Open {
 			d.Exec(t, "INSERT INTO channels_postgres_message (channel, message, expire) VALUES ($1, $2, now() + interval '1 minute')", channel, message)
 		}
 		for range s.Nodes {
-			c := at(d.URL())
+			c := at(role(t, d))
 			c.Capacity, c.ChannelCapacity, c.Expiry, c.GroupExpiry = s.Capacity, s.Capacities, s.Expiry, s.GroupExpiry
 			if adjust != nil {
 				adjust(&c)

@@ -37,7 +37,7 @@ func TestDeliveryFromPython(t *testing.T) {
 	t.Parallel() // it waits for Python most of the time
 	const sends, sockets = 10_000, 200
 	d := site(t)
-	l, theirs := open(t, at(d.URL())), startPeer(t, d.URL(), nil)
+	l, theirs := open(t, at(role(t, d))), startPeer(t, d.URL(), nil)
 	var all sync.WaitGroup
 	checkers := make([]*checker, sockets)
 	for i := range checkers {
@@ -83,7 +83,7 @@ func TestClocks(t *testing.T) {
 	d := site(t)
 	d.Exec(t, `CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '1 hour' $$;
 		CREATE FUNCTION now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.now() + interval '1 hour' $$`)
-	c := at(strings.Replace(d.URL(), "?", "?search_path=public,pg_catalog&", 1))
+	c := at(strings.Replace(role(t, d), "?", "?search_path=public,pg_catalog&", 1))
 	c.SymmetricEncryptionKeys = []string{"a key"}
 	l, other := open(t, c), open(t, c)
 	expires := make(stamped, 1)

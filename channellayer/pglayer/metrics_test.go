@@ -11,7 +11,7 @@ import (
 func TestMetrics(t *testing.T) {
 	d := site(t)
 	reg := prometheus.NewRegistry()
-	c := at(d.URL())
+	c := at(role(t, d))
 	c.Registerer = reg
 	l := open(t, c)
 	_, q := channel(t, l, "room")
@@ -22,7 +22,7 @@ func TestMetrics(t *testing.T) {
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
-	other := open(t, at(d.URL()))
+	other := open(t, at(role(t, d)))
 	must(t, other.GroupSend(t.Context(), "room", said(2)))
 	want(t, q, said(2))
 	for name, want := range map[string]float64{

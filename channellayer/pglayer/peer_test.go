@@ -173,7 +173,7 @@ func TestWithPython(t *testing.T) {
 	d := site(t)
 	for _, tt := range tests {
 		both(t, tt.name, func(t *testing.T, start startPython) {
-			c := at(d.URL())
+			c := at(role(t, d))
 			c.SymmetricEncryptionKeys = tt.ours
 			ours, theirs := open(t, c), start(t, d.URL(), tt.theirs)
 			t.Run("Django sends to a group of ours", func(t *testing.T) { groupFromPython(t, ours, theirs) })
@@ -251,7 +251,7 @@ func largeMessages(t *testing.T, ours *pglayer.Layer, theirs *peer) {
 func TestNamesWithPython(t *testing.T) {
 	d := site(t)
 	both(t, "of the longest name", func(t *testing.T, start startPython) {
-		ours, theirs := open(t, at(d.URL())), start(t, d.URL(), nil)
+		ours, theirs := open(t, at(role(t, d))), start(t, d.URL(), nil)
 		there := theirs.channel()
 		fits, tooLong := strings.Repeat("g", 89), strings.Repeat("g", 90)
 		_, q := channel(t, ours, fits)
@@ -278,7 +278,7 @@ func TestTablesOfDjango(t *testing.T) {
 	d := pgtest.Open(t)
 	theirs := startChannelsPostgres(t, d.URL(), nil)
 	theirs.do(nil, "", "migrate")
-	ours := open(t, at(d.URL()))
+	ours := open(t, at(role(t, d)))
 	groupFromPython(t, ours, theirs)
 	there := theirs.channel()
 	must(t, ours.Send(t.Context(), there, everyValueHere()))

@@ -16,11 +16,11 @@ import (
 func TestDeadNode(t *testing.T) {
 	d := site(t)
 	reg := prometheus.NewRegistry()
-	c := at(d.URL())
+	c := at(role(t, d))
 	c.DeadAfter, c.Registerer = 600*time.Millisecond, reg
 	l := open(t, c)
 	_, q := channel(t, l, "room")
-	channel(t, open(t, at(d.URL())), "room")
+	channel(t, open(t, at(role(t, d))), "room")
 	d.Exec(t, `INSERT INTO channels_postgres_groupchannel (group_key, channel, expire)
 		SELECT 'asgi:group:room', 'specific.bv.0a1b2c.0123456789abcdef!' || s, now() + interval '1 day' FROM unnest(ARRAY['g.room', '1f']) s`)
 	waitFor(t, "the dead node's rows are gone", func() bool {
@@ -51,7 +51,7 @@ func waitFor(t *testing.T, what string, done func() bool) {
 // TestRows checks that no row stays longer than it is of use.
 func TestRows(t *testing.T) {
 	d := site(t)
-	c := at(d.URL())
+	c := at(role(t, d))
 	c.DeadAfter, c.Linger = 300*time.Millisecond, 10*time.Millisecond
 	l := open(t, c)
 	theirs := startPeer(t, d.URL(), nil)
@@ -74,7 +74,7 @@ func TestRows(t *testing.T) {
 // TestCapacityOfAnySize checks that a plain channel is full whatever the manner in which a message goes.
 func TestCapacityOfAnySize(t *testing.T) {
 	d := site(t)
-	c := at(d.URL())
+	c := at(role(t, d))
 	c.Capacity = 2
 	l := open(t, c)
 	for _, size := range []int{10, 5_800, 70_000} {
@@ -94,7 +94,7 @@ func TestNodesSendWithoutRows(t *testing.T) {
 	d := site(t)
 	d.Exec(t, "CREATE TABLE put (n int); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO put VALUES (1); RETURN NEW; END';"+
 		"CREATE TRIGGER noting AFTER INSERT ON channels_postgres_message FOR EACH ROW EXECUTE PROCEDURE note()")
-	l, other := open(t, at(d.URL())), open(t, at(d.URL()))
+	l, other := open(t, at(role(t, d))), open(t, at(role(t, d)))
 	name, q := channel(t, l, "room")
 	for n := range 10 {
 		must(t, other.GroupSend(t.Context(), "room", said(n)))
@@ -109,8 +109,8 @@ func TestNodesSendWithoutRows(t *testing.T) {
 
 func TestMembershipsComeBack(t *testing.T) {
 	d := site(t)
-	l := open(t, at(d.URL()))
-	other := open(t, at(d.URL()))
+	l := open(t, at(role(t, d)))
+	other := open(t, at(role(t, d)))
 	_, q := channel(t, l, "room")
 	d.Exec(t, "TRUNCATE channels_postgres_groupchannel")
 	d.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'")
@@ -123,9 +123,9 @@ func TestMembershipsComeBack(t *testing.T) {
 // TestFlush has Django empty the tables while everything is connected.
 func TestFlush(t *testing.T) {
 	d := site(t)
-	c := at(d.URL())
+	c := at(role(t, d))
 	c.DeadAfter = 600 * time.Millisecond
-	l, other := open(t, c), open(t, at(d.URL()))
+	l, other := open(t, c), open(t, at(role(t, d)))
 	_, q := channel(t, l, "room", "lobby")
 	d.Exec(t, "TRUNCATE channels_postgres_groupchannel, channels_postgres_message")
 	want(t, q, channellayer.Event{"type": channellayer.GapType})
@@ -135,7 +135,7 @@ func TestFlush(t *testing.T) {
 
 func TestDjangosWorkerHasTheChannel(t *testing.T) {
 	d := site(t)
-	c := at(d.URL())
+	c := at(role(t, d))
 	c.Capacity = 3
 	l := open(t, c)
 	theirs := startPeer(t, d.URL(), nil)

@@ -48,6 +48,7 @@ func TestTheDatabaseMayGoAwayAndComeBack(t *testing.T) {
 	url := cluster.Open(t).URL()
 	site := djangotest.Start(t, url, djangotest.Config{SecretKey: siteKey})
 	alice := site.Login(t, djangotest.Alice, djangotest.Password)
+	url = pgtest.Restricted(t, url)
 	b := startBelleville(t, url)
 	eventually(t, "ready", func() bool { status, _ := b.ready(t); return status == 200 })
 	open, _ := b.dial(t, "/ws/chat/lobby/", "")

@@ -67,7 +67,7 @@ func sharesTheBroker(t *testing.T, backend string) {
 		"async_to_sync(get_channel_layer().group_send)('chat_lobby', {'type': 'chat.message', 'message': 'from Django'})")
 	hears(`{"message":"from Django"}`)
 
-	environ := append([]string{"BELLEVILLE_DJANGO_DATABASE_URL=" + url, "BELLEVILLE_DJANGO_SECRET_KEY=" + siteKey, "BELLEVILLE_DJANGO_DEBUG=true"}, layer...)
+	environ := append([]string{"BELLEVILLE_DJANGO_DATABASE_URL=" + pgtest.Restricted(t, url), "BELLEVILLE_DJANGO_SECRET_KEY=" + siteKey, "BELLEVILLE_DJANGO_DEBUG=true"}, layer...)
 	sent := runWith(t, environ, "", "group-send", "chat_lobby", `{"type": "chat.message", "message": "from a shell"}`)
 	if sent.code != 0 {
 		t.Fatalf("group-send: %+v", sent)

@@ -154,7 +154,7 @@ func TestServeRefusesToBeDeaf(t *testing.T) {
 		return code, log.String()
 	}
 	const missing = "live.triggers: they are not in the database: run belleville migrate up live_sessions"
-	if code, said := start(db.URL(), "BELLEVILLE_LIVE_TRIGGERS=required"); code != 1 || !strings.Contains(said, missing) {
+	if code, said := start(pgtest.Restricted(t, db.URL()), "BELLEVILLE_LIVE_TRIGGERS=required"); code != 1 || !strings.Contains(said, missing) {
 		t.Errorf("without triggers: exit %d, %s", code, said)
 	}
 	liveTriggers(t, db.URL())
@@ -163,7 +163,7 @@ func TestServeRefusesToBeDeaf(t *testing.T) {
 	if code, said := start(bouncer); code != 1 || !strings.Contains(said, deaf) {
 		t.Errorf("through a pooler: exit %d, %s", code, said)
 	}
-	startBelleville(t, bouncer, "BELLEVILLE_DATABASE_LISTEN_URL="+db.URL(), "BELLEVILLE_LIVE_TRIGGERS=required")
+	startBelleville(t, bouncer, "BELLEVILLE_DATABASE_LISTEN_URL="+pgtest.Restricted(t, db.URL()), "BELLEVILLE_LIVE_TRIGGERS=required")
 }
 
 func TestKick(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -210,6 +211,10 @@ SIMPLE_JWT = {"SIGNING_KEY": "canary-jwt", "LEEWAY": 5, "ISSUER": "https://issue
 			env := []string{
 				"BELLEVILLE_LISTEN=127.0.0.1:0", "BELLEVILLE_ADMIN_LISTEN=localhost:0",
 				"BELLEVILLE_ROUTES_1_PATH=ws/whoami/", "BELLEVILLE_ROUTES_1_CONSUMER=whoami",
+			}
+			// The site's user is the owner of its tables; Belleville has another one on the same database.
+			if written := regexp.MustCompile(`(?m)^database_url = "(postgres://[^"]+)"`).FindStringSubmatch(string(text)); written != nil {
+				env = append(env, "BELLEVILLE_DJANGO_DATABASE_URL="+pgtest.Restricted(t, written[1]))
 			}
 			checked := runWith(t, env, "", "check", "--config", path)
 			if checked.code != 0 || strings.Contains(checked.out+checked.err, canary) {

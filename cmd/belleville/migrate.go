@@ -17,6 +17,10 @@ import (
 // migratePatience is how long the database may take.
 const migratePatience = time.Minute
 
+// migrateName is the application_name of migrate's connections, which are the owner's and not those of the role that
+// serves.
+const migrateName = "belleville-migrate"
+
 // migrateCommands make and remove optional database objects.
 type migrateCommands struct {
 	Up     migrateUpCommand     `cmd:"" help:"Make a set of objects."`
@@ -115,7 +119,12 @@ func (f *configFlag) migrate(p *program, a setArgument, do func(context.Context,
 func within(cfg *config.Config, which func(*config.Config) pglayer.Database, do func(context.Context, *pgx.Conn, *config.Config) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), migratePatience)
 	defer cancel()
-	conn, err := which(cfg).Connect(ctx)
+	d := which(cfg)
+	if d.Options == nil {
+		d.Options = make(map[string]string)
+	}
+	d.Options["application_name"] = migrateName
+	conn, err := d.Connect(ctx)
 	if err != nil {
 		return err
 	}

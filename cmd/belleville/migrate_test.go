@@ -113,7 +113,7 @@ func TestMigrateLiveSessionsOfSQLite(t *testing.T) {
 func TestLayerWithoutItsTables(t *testing.T) {
 	d := pgtest.Open(t)
 	pgtest.Schema(t, d, pgtest.Django52)
-	got := runWith(t, inPostgres(d.URL()), "", "serve")
+	got := runWith(t, inPostgres(pgtest.Restricted(t, d.URL())), "", "serve")
 	if got.code != 1 || !strings.Contains(got.err, "manage.py migrate channels_postgres") || !strings.Contains(got.err, "belleville migrate up channels_postgres") {
 		t.Errorf("serve: code %d, %q, want 1 and both remedies", got.code, got.err)
 	}

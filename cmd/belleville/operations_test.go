@@ -1,7 +1,9 @@
 package main
 
 import (
+	"crypto/rand"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +24,7 @@ func TestServeHasTheRoleOfTheOperationsPage(t *testing.T) {
 	db := pgtest.Open(t)
 	site := djangotest.Start(t, db.URL(), djangotest.Config{SecretKey: siteKey})
 	liveTriggers(t, db.URL())
-	b := startBelleville(t, pgtest.Restricted(t, db), "BELLEVILLE_LIVE_TRIGGERS=required", "BELLEVILLE_LIVE_RECHECK_INTERVAL=1h")
+	b := startBelleville(t, db.URL(), "BELLEVILLE_LIVE_TRIGGERS=required", "BELLEVILLE_LIVE_RECHECK_INTERVAL=1h")
 	key := site.Login(t, djangotest.Bob, djangotest.Password)
 	ws := b.stay(t, key)
 	site.Logout(t, key)
@@ -38,10 +40,35 @@ func TestServeHasTheRoleOfTheOperationsPage(t *testing.T) {
 	}
 }
 
+// asSuperuser returns the URL of a database for another superuser than its owner.
+func asSuperuser(t *testing.T, db *pgtest.Database) string {
+	t.Helper()
+	u, err := url.Parse(db.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	role, password := "boss_of_"+db.Name, rand.Text()
+	db.Exec(t, "CREATE ROLE "+role+" SUPERUSER LOGIN PASSWORD '"+password+"'")
+	u.User = url.UserPassword(role, password)
+	return u.String()
+}
+
+func TestCheckWarnsOfASuperuser(t *testing.T) {
+	b := newCheckBed(t)
+	b.db.Exec(t, "DELETE FROM django_session")
+	const want = "warning database role: it is a superuser"
+	for url, warned := range map[string]bool{asSuperuser(t, b.db): true, pgtest.Restricted(t, b.db.URL()): false} {
+		code, lines := b.check(t, "BELLEVILLE_DJANGO_DATABASE_URL="+url)
+		if text := strings.Join(lines, "\n"); code != 0 || strings.Contains(text, want) != warned {
+			t.Errorf("exit %d, want a warning: %v\n%s", code, warned, text)
+		}
+	}
+}
+
 func TestASuperuserIsWarnedOfOnce(t *testing.T) {
 	db := pgtest.Open(t)
 	pgtest.Schema(t, db, pgtest.Django52)
-	b := startBelleville(t, db.URL())
+	b := startBelleville(t, asSuperuser(t, db))
 	db.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'belleville' AND datname = current_database()")
 	eventually(t, "ready", func() bool { status, _ := b.ready(t); return status == 200 })
 	if n := strings.Count(b.log.String(), superuserWarning); n != 1 {

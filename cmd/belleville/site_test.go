@@ -88,9 +88,10 @@ func (b *syncBuffer) String() string {
 // banner is the line that says where belleville listens.
 var banner = regexp.MustCompile(`^belleville listens on (\S+); admin on (\S+)`)
 
-// startBelleville serves siteConfig beside a database.
+// startBelleville serves siteConfig beside a database, where it has the role of docs/operations.md.
 func startBelleville(t *testing.T, databaseURL string, env ...string) *belleville {
 	t.Helper()
+	databaseURL = pgtest.Restricted(t, databaseURL)
 	path := filepath.Join(t.TempDir(), "belleville.toml")
 	if err := os.WriteFile(path, []byte(siteConfig), 0o600); err != nil {
 		t.Fatal(err)
@@ -284,7 +285,7 @@ func repeatText(s string, n int) string { return strings.Repeat(s, n) }
 func TestDjangoAcceptsASessionThatGoMade(t *testing.T) {
 	onDjangosDatabases(t, func(t *testing.T, site *djangotest.Site, b *belleville, url string) {
 		store, err := sessionstore.Open(t.Context(), sessionstore.Config{
-			DatabaseURL: djangocompat.NewSecret(url), Keys: djangocompat.NewKeys(siteKey),
+			DatabaseURL: djangocompat.NewSecret(pgtest.Restricted(t, url)), Keys: djangocompat.NewKeys(siteKey),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -18,7 +18,7 @@ func TestF39AWrongAllowSQLIsToldAtTheStart(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env := []string{"BELLEVILLE_DJANGO_DATABASE_URL=" + db.URL(), "BELLEVILLE_DJANGO_SECRET_KEY=" + siteKey}
+	env := []string{"BELLEVILLE_DJANGO_DATABASE_URL=" + pgtest.Restricted(t, db.URL()), "BELLEVILLE_DJANGO_SECRET_KEY=" + siteKey}
 	got := runWith(t, env, "", "serve", "--config", path)
 	last := got.err[strings.LastIndex(strings.TrimSpace(got.err), "\n")+1:]
 	if got.code != exitFailure || !strings.HasPrefix(last, "belleville: routes[3].allow_sql: there is no table chat_membr (42P01); ") {
@@ -30,7 +30,7 @@ func TestAWrongAllowSQLIsToldWhenTheDatabaseFirstAnswers(t *testing.T) {
 	cluster := pgtest.OpenCluster(t)
 	db := cluster.Open(t)
 	pgtest.Schema(t, db, pgtest.Django52)
-	url := db.URL()
+	url := pgtest.Restricted(t, db.URL())
 	if err := cluster.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}

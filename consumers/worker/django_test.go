@@ -203,7 +203,7 @@ func onPostgres(t *testing.T) scene {
 	must(t, conn.Close(t.Context()))
 	var s scene
 	for range 2 {
-		layer, err := pglayer.New(t.Context(), pglayer.Config{Database: pglayer.Database{URL: djangocompat.NewSecret(d.URL())}})
+		layer, err := pglayer.New(t.Context(), pglayer.Config{Database: pglayer.Database{URL: djangocompat.NewSecret(pgtest.Restricted(t, d.URL()))}})
 		must(t, err)
 		t.Cleanup(func() { _ = layer.Close() })
 		s.layers = append(s.layers, layer)

@@ -37,7 +37,7 @@ func TestF07(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := openSite(t, pgtest.Open(t))
 			s.migrate("up", "live_sessions")
-			listenURL, p := through(t, s.db.URL())
+			listenURL, p := through(t, pgtest.Restricted(t, s.db.URL()))
 			b := serve(t, s.db.URL(), "BELLEVILLE_DATABASE_LISTEN_URL="+listenURL, "BELLEVILLE_LIVE_TRIGGERS=required", "BELLEVILLE_LIVE_RECHECK_INTERVAL=1h")
 			logins := s.logins("u", 60, 1, 24*time.Hour)
 			c, _ := enter(t, b.addr, logins, 1)
@@ -90,7 +90,7 @@ func TestF09(t *testing.T) {
 	s := openSite(t, pgtest.Open(t))
 	s.migrate("up", "live_sessions")
 	logins := s.logins("u", size(2000, 200), 1, 24*time.Hour)
-	b := serve(t, pgtest.Bouncer(t, s.db, pgtest.TransactionPooling), "BELLEVILLE_DATABASE_LISTEN_URL="+s.db.URL(), "BELLEVILLE_LIVE_TRIGGERS=required", "BELLEVILLE_LIVE_RECHECK_INTERVAL=1s")
+	b := serve(t, pgtest.Bouncer(t, s.db, pgtest.TransactionPooling), "BELLEVILLE_DATABASE_LISTEN_URL="+pgtest.Restricted(t, s.db.URL()), "BELLEVILLE_LIVE_TRIGGERS=required", "BELLEVILLE_LIVE_RECHECK_INTERVAL=1s")
 	_, in := enter(t, b.addr, logins, 1)
 	pass(3 * time.Second) // re-checks go the same way
 	faults := b.metric("sessions_database_errors_total", "")
@@ -100,7 +100,7 @@ func TestF09(t *testing.T) {
 // TestF20Postgres changes the address that a name leads to, while what is at the old one has gone.
 func TestF20Postgres(t *testing.T) {
 	s := openSite(t, pgtest.Open(t))
-	u, err := url.Parse(s.db.URL())
+	u, err := url.Parse(pgtest.Restricted(t, s.db.URL()))
 	must(t, err)
 	old := startProxy(t, u.Host)
 	_, port, err := net.SplitHostPort(old.listener.Addr().String())

@@ -78,7 +78,7 @@ func beLoginServer(databaseURL string) error {
 func startLoginServer(t *testing.T, db *pgtest.Database) (addr string, most func() int) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), asLoginServer+"="+db.URL())
+	cmd.Env = append(os.Environ(), asLoginServer+"="+pgtest.Restricted(t, db.URL()))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	must(t, err)

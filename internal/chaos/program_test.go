@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/belleville/belleville/internal/parts"
+	"github.com/belleville/belleville/internal/pgtest"
 )
 
 // program builds belleville, once for all tests of the process.
@@ -75,10 +76,10 @@ type served struct {
 	ended   chan struct{}
 }
 
-// serve starts "belleville serve" on a database. It ends with the test.
+// serve starts "belleville serve" on a database, where it has the role of docs/operations.md. It ends with the test.
 func serve(t *testing.T, databaseURL string, env ...string) *served {
 	t.Helper()
-	s := prepare(t, databaseURL, env...)
+	s := prepare(t, pgtest.Restricted(t, databaseURL), env...)
 	s.start()
 	return s
 }

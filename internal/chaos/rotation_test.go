@@ -39,7 +39,7 @@ const newKey = "another key, of which nobody has heard"
 func rotate(t *testing.T, by string, read func(*served)) {
 	s := openSite(t, pgtest.Open(t))
 	logins := s.logins("u", size(1000, 50), 1, 24*time.Hour)
-	b := prepare(t, s.db.URL())
+	b := prepare(t, pgtest.Restricted(t, s.db.URL()))
 	b.env = slices.DeleteFunc(b.env, func(v string) bool { return strings.HasPrefix(v, "BELLEVILLE_DJANGO_SECRET_KEY=") })
 	b.keys(secretKey)
 	b.start()

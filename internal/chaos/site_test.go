@@ -33,7 +33,7 @@ func openSite(t *testing.T, db *pgtest.Database) *site {
 	return &site{djangotest.Start(t, db.URL(), djangotest.Config{SecretKey: secretKey}), t, db}
 }
 
-// migrate runs "belleville migrate" on the site's database.
+// migrate runs "belleville migrate" on the site's database, as its owner.
 func (s *site) migrate(args ...string) {
 	s.t.Helper()
 	p := prepare(s.t, s.db.URL())

@@ -131,7 +131,7 @@ func openPostgres(t *testing.T) subject {
 		must(t, migrations.Up(t.Context(), conn, set))
 	}
 	must(t, conn.Close(t.Context()))
-	layer, err := pglayer.New(t.Context(), pglayer.Config{Database: pglayer.Database{URL: djangocompat.NewSecret(d.URL())}})
+	layer, err := pglayer.New(t.Context(), pglayer.Config{Database: pglayer.Database{URL: djangocompat.NewSecret(pgtest.Restricted(t, d.URL()))}})
 	must(t, err)
 	t.Cleanup(func() { must(t, layer.Close()) })
 	s := subject{name: "Postgres", sender: "Python, as channels_postgres", layer: layer}

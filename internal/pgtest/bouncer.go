@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -29,27 +32,32 @@ const (
 const bouncerPatience = 30 * time.Second
 
 // Bouncer starts a pgbouncer in front of the cluster of d and returns the URL of d through it. Two connections to
-// the cluster serve all clients, so that what a client leaves behind in one is soon seen by another. Without
-// pgbouncer it skips the test, or fails it in CI.
+// the cluster serve all clients, so that what a client leaves behind in one is soon seen by another. It lets in nobody
+// but the role of [Restricted], whose URL it is. Without pgbouncer it skips the test, or fails it in CI.
 func Bouncer(t testing.TB, d *Database, mode PoolMode) string {
 	t.Helper()
-	b, err := startBouncer(t.Context(), d.cluster, mode)
+	u, err := url.Parse(Restricted(t, d.URL()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := startBouncer(t.Context(), d.cluster, mode, u)
 	parts.Need(t, "pgbouncer", err)
 	t.Cleanup(func() {
 		if err := b.close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return databaseURL(d.cluster.password, b.port, d.Name)
+	return b.url.String()
 }
 
 type bouncer struct {
 	dir     string
-	port    int
+	url     *url.URL
 	process *parts.Process
 }
 
-func startBouncer(ctx context.Context, c *Cluster, mode PoolMode) (*bouncer, error) {
+// startBouncer starts one that lets the user of a database's URL in.
+func startBouncer(ctx context.Context, c *Cluster, mode PoolMode, database *url.URL) (*bouncer, error) {
 	program, err := findBouncer()
 	if err != nil {
 		return nil, err
@@ -58,7 +66,7 @@ func startBouncer(ctx context.Context, c *Cluster, mode PoolMode) (*bouncer, err
 	if err != nil {
 		return nil, fmt.Errorf("make folder for pgbouncer: %w", err)
 	}
-	b := &bouncer{dir: dir}
+	b := &bouncer{dir: dir, url: database}
 	for range portTries {
 		if err = b.start(ctx, c, program, mode); err == nil {
 			return b, nil
@@ -83,13 +91,14 @@ func (b *bouncer) start(ctx context.Context, c *Cluster, program string, mode Po
 	if err != nil {
 		return err
 	}
-	b.port = port
+	b.url.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	password, _ := b.url.User.Password()
 	users := filepath.Join(b.dir, "users.txt")
 	ini := filepath.Join(b.dir, "pgbouncer.ini")
 	if err := c.account.Give(b.dir); err != nil {
 		return fmt.Errorf("configure pgbouncer: %w", err)
 	}
-	if err := c.writeFile(users, fmt.Sprintf("%q %q\n", superuser, c.password)); err != nil {
+	if err := c.writeFile(users, fmt.Sprintf("%q %q\n", b.url.User.Username(), password)); err != nil {
 		return fmt.Errorf("configure pgbouncer: %w", err)
 	}
 	if err := c.writeFile(ini, bouncerConfig(c.port, port, mode, users)); err != nil {
@@ -106,7 +115,7 @@ func (b *bouncer) start(ctx context.Context, c *Cluster, program string, mode Po
 	if b.process, err = parts.Start(c.account, cmd); err != nil {
 		return err
 	}
-	if err := b.wait(ctx, databaseURL(c.password, port, maintenance)); err != nil {
+	if err := b.wait(ctx, b.url.String()); err != nil {
 		said, readErr := os.ReadFile(log.Name())
 		return fmt.Errorf("start pgbouncer: %w\n%s", errors.Join(err, readErr, b.process.Kill()), said)
 	}

@@ -32,13 +32,14 @@ const (
 	portTries   = 5          // somebody may take the port that was free a moment before
 )
 
-// settings trade durability, which a test does not need, for speed.
+// settings trade durability, which a test does not need, for speed. The log tells who connects: see refuseOwner.
 const settings = `
 listen_addresses = '127.0.0.1'
 max_connections = 200
 shared_buffers = 32MB
 fsync = off
 full_page_writes = off
+log_connections = on
 `
 
 // cleanUp is what the guard does when this process has ended and left the cluster in the folder "$1" behind;

@@ -42,7 +42,8 @@ func Open(t testing.TB) *Database {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), cleaning)
 		defer cancel()
-		if err := c.DropDatabase(ctx, d.Name); err != nil {
+		c.refuseOwner(t, d.Name)
+		if err := errors.Join(c.DropDatabase(ctx, d.Name), c.dropRole(ctx, d.Name)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -58,6 +59,7 @@ func OpenCluster(t testing.TB) *Cluster {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), cleaning)
 		defer cancel()
+		c.refuseOwner(t, "")
 		if err := c.Close(ctx); err != nil {
 			t.Error(err)
 		}

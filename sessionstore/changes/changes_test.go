@@ -43,9 +43,12 @@ type ear struct {
 	ended    chan error // what Run returned
 }
 
-// listen makes a Listener of a database, whose probes go over another connection of their own.
+// listen makes a Listener of a database, whose probes go over another connection of their own. Both have Belleville's
+// role.
 func listen(t *testing.T, listenURL, probeURL string, cfg changes.Config) *ear {
 	t.Helper()
+	as := func(owner string) string { return pgtest.Restricted(t, owner) + "&application_name=belleville" }
+	listenURL, probeURL = as(listenURL), as(probeURL)
 	connect := func(ctx context.Context) (*pgx.Conn, error) { return pgx.Connect(ctx, listenURL) }
 	notify := func(ctx context.Context, channel, payload string) error {
 		conn, err := pgx.Connect(ctx, probeURL)

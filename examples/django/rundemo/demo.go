@@ -158,6 +158,10 @@ func (d *demo) startBelleville(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	databaseURL, err := pgtest.Restrict(ctx, d.cluster.URL(database))
+	if err != nil {
+		return err
+	}
 	cmd := exec.Command(d.program(), "serve", "--config", filepath.Join(d.project.Dir, "belleville.toml"))
 	others := slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		return strings.HasPrefix(variable, "BELLEVILLE_") // meant for somebody else
@@ -166,7 +170,7 @@ func (d *demo) startBelleville(ctx context.Context) (err error) {
 		"BELLEVILLE_LISTEN="+d.where.belleville,
 		"BELLEVILLE_ADMIN_LISTEN="+d.where.admin,
 		"BELLEVILLE_DJANGO_SECRET_KEY="+d.secretKey,
-		"BELLEVILLE_DJANGO_DATABASE_URL="+d.cluster.URL(database),
+		"BELLEVILLE_DJANGO_DATABASE_URL="+databaseURL,
 		"BELLEVILLE_DJANGO_ALLOWED_ORIGINS=http://"+d.where.django+",http://localhost:"+port,
 	)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
