@@ -4,7 +4,7 @@ import os
 
 from mysite.settings import *  # noqa: F403
 
-ASGI_APPLICATION = "bridgesite.asgi.application"
+ASGI_APPLICATION = os.environ.get("BRIDGE_APPLICATION", "bridgesite.asgi.application")
 
 POSTGRES_LAYER = os.environ.get("POSTGRES_LAYER")  # the class of a layer on the site's own database
 if POSTGRES_LAYER:
