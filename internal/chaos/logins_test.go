@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
@@ -45,11 +46,17 @@ func beLoginServer(databaseURL string) error {
 	var now, most atomic.Int64
 	login := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := now.Add(1)
-		_, err := store.Authenticate(r.Context(), r.FormValue("username"), r.FormValue("password"))
+		from, _ := netip.ParseAddr(r.FormValue("from")) // none where it is damaged
+		_, err := store.AuthenticateFrom(r.Context(), from, r.FormValue("username"), r.FormValue("password"))
 		now.Add(-1)
+		tries, tooMany := errors.AsType[*sessionstore.TriesError](err)
 		switch {
-		case errors.Is(err, sessionstore.ErrBusy): // it was not under way
+		case tooMany:
+			w.Header().Set("Retry-After", fmt.Sprint(int(tries.After.Seconds())+1))
 			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		case errors.Is(err, sessionstore.ErrBusy): // it was not under way
+			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		case err != nil:
 			w.WriteHeader(http.StatusForbidden)
@@ -117,38 +124,56 @@ func TestT09FloodOfLogins(t *testing.T) {
 	after, failed := honest.took()
 	honest.end()
 	before = max(before, after) // a machine that has other things to do is not always as busy
-	tried := 0
-	for _, count := range answers {
-		tried += count
-	}
-	const bound = 64 // the default of Config.MaxHashing
-	what := fmt.Sprintf("%.0f logins a second beside %d sockets that echo", float64(tried)/duration.Seconds(), n)
+	const bound = 64            // the default of Config.MaxHashing
+	what := fmt.Sprintf("%.0f logins a second beside %d sockets that echo", float64(tried(answers))/duration.Seconds(), n)
 	atOnce := most()
 	// Those that are refused are counted for a moment, too.
 	row(t, atOnce > 0 && atOnce <= bound+20, "T09", what, fmt.Sprintf("%d under way at once; answers %v", atOnce, answers), fmt.Sprintf("%d wait, the others are refused", bound))
-	row(t, failed == 0 && answers[0] == 0, "T09", what, fmt.Sprintf("%d sockets lost, %d logins without an answer", failed, answers[0]), "none")
+	row(t, failed == 0 && answers[rightLogin][0]+answers[guessLogin][0]+answers[nobodysLogin][0] == 0, "T09", what, fmt.Sprintf("%d sockets lost", failed), "none, and no login without an answer")
+	in := answers[rightLogin][http.StatusOK]
+	row(t, in > 0 && answers[rightLogin][http.StatusTooManyRequests] == 0, "T09", what, fmt.Sprintf("who is guessed gets in %d times, and is never told that there were too many", in), "that")
+	const guesses = 10*(5+1) + 2*30 // each address's own, and those of the name
+	hashed := answers[guessLogin][http.StatusForbidden]
+	row(t, hashed > 0 && hashed <= guesses, "T09", what, fmt.Sprintf("%d guesses at one password from 10 addresses are checked", hashed), fmt.Sprint(guesses, " at most"))
 	if !full() {
 		return // how long the machine lets the echoes wait proves nothing there
 	}
-	limit := max(2*before, 25*time.Millisecond)
-	row(t, during <= limit, "T09", what, fmt.Sprintf("p99 of the echoes %s, before and after it at most %s", milliseconds(during), milliseconds(before)), "twice, or 25 ms where that is more")
+	limit := max(2*before, 2*time.Millisecond)
+	row(t, during <= limit, "T09", what, fmt.Sprintf("p99 of the echoes %s, before and after it at most %s", milliseconds(during), milliseconds(before)), "twice, or 2 ms where that is more")
 }
 
-// floodLogins tries to log in, so often a second, with the right password, a wrong one, and the name of nobody by turns. It
-// returns how many tries had which status, 0 for no answer.
-func floodLogins(t *testing.T, to string, aSecond int, duration time.Duration) map[int]int {
+// The kinds of logins of a flood.
+const (
+	rightLogin   = "right"   // with the right password, from where alice is
+	guessLogin   = "guess"   // of alice's password, from ten addresses
+	nobodysLogin = "unknown" // as nobody, from everywhere
+)
+
+// tried returns how many logins there were.
+func tried(answers map[string]map[int]int) (n int) {
+	for _, of := range answers {
+		for _, count := range of {
+			n += count
+		}
+	}
+	return n
+}
+
+// floodLogins tries to log in, so often a second, in each way by turns. It returns how many tries of each had which status,
+// 0 for no answer.
+func floodLogins(t *testing.T, to string, aSecond int, duration time.Duration) map[string]map[int]int {
 	t.Helper()
 	client := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 200}}
 	defer client.CloseIdleConnections()
 	var mu sync.Mutex // guards answers
-	answers := make(map[int]int)
+	answers := map[string]map[int]int{rightLogin: {}, guessLogin: {}, nobodysLogin: {}}
 	var trying sync.WaitGroup
 	ticks := time.NewTicker(time.Second / time.Duration(aSecond))
 	defer ticks.Stop()
 	for i := range int(duration.Seconds()) * aSecond {
 		<-ticks.C
 		trying.Go(func() {
-			form := url.Values{"username": {[]string{"alice", "alice", fmt.Sprint("nobody", i)}[i%3]}, "password": {[]string{"wonderland", "x", "x"}[i%3]}}
+			kind, form := aLogin(i)
 			status := 0
 			if r, err := client.Post(to, "application/x-www-form-urlencoded", strings.NewReader(form.Encode())); err == nil {
 				_, _ = io.Copy(io.Discard, r.Body) // the status is what counts
@@ -157,9 +182,20 @@ func floodLogins(t *testing.T, to string, aSecond int, duration time.Duration) m
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			answers[status]++
+			answers[kind][status]++
 		})
 	}
 	trying.Wait()
 	return answers
+}
+
+// aLogin returns a login of a flood.
+func aLogin(i int) (kind string, form url.Values) {
+	switch i % 3 {
+	case 0:
+		return rightLogin, url.Values{"username": {"alice"}, "password": {"wonderland"}, "from": {"192.0.2.1"}}
+	case 1:
+		return guessLogin, url.Values{"username": {"alice"}, "password": {"x"}, "from": {fmt.Sprint("198.51.100.", i%10)}}
+	}
+	return nobodysLogin, url.Values{"username": {fmt.Sprint("nobody", i)}, "password": {"x"}, "from": {fmt.Sprintf("203.0.%d.%d", i>>8&255, i&255)}}
 }
