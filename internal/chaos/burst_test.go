@@ -32,9 +32,10 @@ type hall struct {
 	cut []string   // how connections have ended, also those that were closed by leave
 }
 
-// fillHall opens n WebSockets of the group "open", twenty at a time.
-func fillHall(t *testing.T, addr string, n int) *hall {
+// fillHall opens a WebSocket of the group "open" for each login, nil for nobody, twenty at a time.
+func fillHall(t *testing.T, addr string, logins []*login) *hall {
 	t.Helper()
+	n := len(logins)
 	h := &hall{conns: make([]net.Conn, n), checkers: make([]*chaos.Checker, n)}
 	t.Cleanup(h.leave)
 	failed := make(chan error, n)
@@ -42,7 +43,7 @@ func fillHall(t *testing.T, addr string, n int) *hall {
 	for begin := range 20 {
 		entering.Go(func() {
 			for i := begin; i < n; i += 20 {
-				if err := h.enter(addr, i); err != nil {
+				if err := h.enter(addr, i, logins[i]); err != nil {
 					failed <- err
 					return
 				}
@@ -58,13 +59,13 @@ func fillHall(t *testing.T, addr string, n int) *hall {
 	return h
 }
 
-func (h *hall) enter(addr string, i int) error {
+func (h *hall) enter(addr string, i int, l *login) error {
 	conn, err := net.DialTimeout("tcp", addr, handshakeTimeout)
 	if err != nil {
 		return err
 	}
 	in := bufio.NewReaderSize(conn, 512)
-	if err := (&socket{conn: conn}).shakeHands(in, "/ws/open/", ""); err != nil {
+	if err := (&socket{login: l, conn: conn}).shakeHands(in, "/ws/open/", ""); err != nil {
 		_ = conn.Close()
 		return err
 	}
@@ -87,7 +88,7 @@ func (h *hall) listen(conn net.Conn, in *bufio.Reader, c *chaos.Checker) {
 		}
 		switch opcode {
 		case 0x1:
-			c.Receive(channellayer.NewDelivery(chaos.Numbered("django", numberOf(payload)), time.Time{}), 0)
+			c.Receive(channellayer.NewDelivery(chaos.Numbered(senderOf(payload), numberOf(payload)), time.Time{}), 0)
 			h.came.Add(1)
 		case 0x9:
 			_ = (&socket{conn: conn}).write(0xa, payload) // it may just be closing
@@ -110,6 +111,14 @@ func (h *hall) ended() (n int, how string) {
 		return 0, ""
 	}
 	return len(h.cut), ", the first " + h.cut[0]
+}
+
+// senderOf returns the name in a message {"sender": "name", …}.
+func senderOf(payload []byte) string {
+	_, text, _ := bytes.Cut(payload, []byte(`"sender":`))
+	text = bytes.TrimLeft(text, ` "`)
+	name, _, _ := bytes.Cut(text, []byte(`"`))
+	return string(name)
 }
 
 // numberOf returns the number in a message {"n": 123, …}, or -1, which is in a wrong place.
@@ -235,12 +244,12 @@ func TestF26(t *testing.T) {
 		redis := redistest.Open(t)
 		b := serve(t, "", openRoutes("BELLEVILLE_CHANNEL_LAYERS_DEFAULT_BACKEND=channels_redis.core.RedisChannelLayer",
 			"BELLEVILLE_CHANNEL_LAYERS_DEFAULT_HOSTS="+redis.URL())...)
-		r := burst(t, fillHall(t, b.addr, sockets), redis.URL(), sends)
+		r := burst(t, fillHall(t, b.addr, make([]*login, sockets)), redis.URL(), sends)
 		row(t, r.silent() == 0 && r.wrong == 0 && r.cut == 0, "F26", what+"belleville serve", r.String(), "all, or counted by the sender")
 	})
 	t.Run("Daphne", func(t *testing.T) {
 		redis := redistest.Open(t)
-		r := burst(t, fillHall(t, startDaphne(t, redis.URL()), sockets), redis.URL(), sends)
+		r := burst(t, fillHall(t, startDaphne(t, redis.URL()), make([]*login, sockets)), redis.URL(), sends)
 		row(t, r.came > 0, "F26", what+"Daphne", r.String(), "no limit: for comparison")
 	})
 }
