@@ -48,8 +48,8 @@ func (s *Store) AuthenticateFrom(ctx context.Context, from netip.Addr, username,
 	if err == nil {
 		u, err = s.authenticate(ctx, username, password)
 	}
-	if !errors.Is(err, ErrBadLogin) {
-		one.takeBack()
+	if errors.Is(err, ErrBadLogin) {
+		one.failed()
 	}
 	s.metrics.authenticated(err)
 	if err != nil {

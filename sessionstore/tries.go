@@ -9,8 +9,8 @@ import (
 )
 
 // TryConfig bounds how often passwords are tried in vain, by address and by name. It is asked before a password is
-// hashed, and a right one costs nothing. What is counted is in the memory of this process. The zero TryConfig is a good
-// one.
+// hashed. A right one costs nothing; those that are hashed at the same time may be a few more, for which the next ones
+// wait longer. What is counted is in the memory of this process. The zero TryConfig is a good one.
 type TryConfig struct {
 	// PerAddress is how many wrong passwords one address may try in a minute, and at once, whatever the names. An IPv6
 	// network of 64 bits is one address; this machine's own are not counted, since they may be a proxy's. Below zero
@@ -69,71 +69,62 @@ func newTries(cfg TryConfig) *tries {
 		seed: maphash.MakeSeed(), born: time.Now(),
 		addresses: newBuckets(cfg.PerAddress, time.Minute/time.Duration(max(1, cfg.PerAddress))),
 		names:     newBuckets(cfg.PerName, time.Minute/time.Duration(max(1, cfg.PerName))),
-		own:       newBuckets(cfg.Own, ownInterval),
+		own:       newBuckets(max(0, cfg.Own), ownInterval),
 	}
 }
 
-// A try is the place in the counts of a password that is being checked.
+// A try is a password that is being checked.
 type try struct {
-	tries  *tries
-	spent  [2]*buckets // nil for none
-	bucket [2]uint64
+	tries              *tries
+	placed             bool   // its address counts
+	address, name, own uint64 // its buckets
 }
 
-// begin counts a try as one that is in vain, unless it is one too many. If it turns out to be none, takeBack is called.
+// begin asks whether one more password may be tried. Tries that are under way at once are all let in by what is left for
+// one of them: there are no more than may wait to be hashed, and those that fail are repaid later.
 func (t *tries) begin(from netip.Addr, name string) (try, error) {
 	place, placed := placeOf(from)
 	name = foldName(name)
-	one := try{tries: t}
+	one := try{
+		tries: t, placed: placed, address: maphash.Comparable(t.seed, place),
+		name: maphash.String(t.seed, name), own: maphash.Comparable(t.seed, placedName{place, name}),
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Since(t.born)
-	if placed && t.addresses.limited() {
-		one.spent[0], one.bucket[0] = &t.addresses, maphash.Comparable(t.seed, place)
-		if wait := t.addresses.take(one.bucket[0], now); wait > 0 {
-			return try{}, &TriesError{Address: true, After: wait}
-		}
+	if wait := t.addresses.wait(one.address, now); placed && wait > 0 {
+		return try{}, &TriesError{Address: true, After: wait}
 	}
-	if !t.names.limited() {
-		return one, nil
+	wait := t.names.wait(one.name, now)
+	if placed {
+		wait = min(wait, t.own.wait(one.own, now))
 	}
-	ownWait := ownInterval
-	if placed && t.own.size > 0 {
-		one.spent[1], one.bucket[1] = &t.own, maphash.Comparable(t.seed, placedName{place, name})
-		if ownWait = t.own.take(one.bucket[1], now); ownWait == 0 {
-			return one, nil
-		}
-	}
-	one.spent[1], one.bucket[1] = &t.names, maphash.String(t.seed, name)
-	if wait := t.names.take(one.bucket[1], now); wait > 0 {
-		one.spent[1] = nil
-		one.takeBackLocked(now)
-		return try{}, &TriesError{After: min(wait, ownWait)}
+	if wait > 0 {
+		return try{}, &TriesError{After: wait}
 	}
 	return one, nil
+}
+
+// failed counts a try that was in vain.
+func (one try) failed() {
+	t := one.tries
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Since(t.born)
+	if one.placed {
+		t.addresses.take(one.address, now)
+		if t.own.wait(one.own, now) == 0 {
+			t.own.take(one.own, now)
+			return
+		}
+	}
+	t.names.take(one.name, now)
 }
 
 // placedName is a name that is tried at an address.
 type placedName struct {
 	place netip.Addr
 	name  string
-}
-
-// takeBack uncounts a try that was not in vain.
-func (one try) takeBack() {
-	if t := one.tries; t != nil {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		one.takeBackLocked(time.Since(t.born))
-	}
-}
-
-func (one try) takeBackLocked(now time.Duration) {
-	for i, b := range one.spent {
-		if b != nil {
-			b.putBack(one.bucket[i], now)
-		}
-	}
 }
 
 // placeOf returns the address that counts for a client.
@@ -162,7 +153,7 @@ const maxBuckets = 1 << 16
 // buckets are token buckets, of a size, in which there is one more token after each interval.
 type buckets struct {
 	// Set at birth, never changed.
-	size     int // below zero where there is no limit
+	size     int // 0 where there are no tokens, below zero where there is no limit
 	interval time.Duration
 
 	// Guarded by the mutex of tries.
@@ -173,30 +164,24 @@ func newBuckets(size int, interval time.Duration) buckets {
 	return buckets{size: size, interval: interval, full: make(map[uint64]time.Duration)}
 }
 
-func (b *buckets) limited() bool { return b.size >= 0 }
-
-// take takes a token out of a bucket, or returns how long it will be until there is one.
-func (b *buckets) take(key uint64, now time.Duration) (wait time.Duration) {
-	full, known := b.full[key]
-	full = max(full, now) + b.interval
-	if wait = full - now - time.Duration(b.size)*b.interval; wait > 0 {
-		return wait
+// wait returns how long it will be until there is a token in a bucket, 0 if there is one.
+func (b *buckets) wait(key uint64, now time.Duration) time.Duration {
+	if b.size < 0 {
+		return 0
 	}
+	return max(0, max(b.full[key], now)+b.interval-now-time.Duration(b.size)*b.interval)
+}
+
+// take takes a token out of a bucket. Where there is none, it lacks one more.
+func (b *buckets) take(key uint64, now time.Duration) {
+	if b.size <= 0 {
+		return
+	}
+	full, known := b.full[key]
 	if !known && len(b.full) >= maxBuckets {
 		b.forgetOne(now)
 	}
-	b.full[key] = full
-	return 0
-}
-
-// putBack puts a token back.
-func (b *buckets) putBack(key uint64, now time.Duration) {
-	full, known := b.full[key]
-	if full -= b.interval; known && full > now {
-		b.full[key] = full
-		return
-	}
-	delete(b.full, key)
+	b.full[key] = max(full, now) + b.interval
 }
 
 // forgetOne drops the fullest among the first buckets that come.

@@ -17,8 +17,9 @@ import (
 func guess(t *testing.T, tries *tries, from, name string) time.Duration {
 	t.Helper()
 	addr, _ := netip.ParseAddr(from)
-	_, err := tries.begin(addr, name)
+	one, err := tries.begin(addr, name)
 	if err == nil {
+		one.failed()
 		return 0
 	}
 	refusal, ok := errors.AsType[*TriesError](err)
@@ -113,12 +114,10 @@ func TestTriesComeBack(t *testing.T) {
 func TestARightPasswordCostsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries, addr := someTries(), netip.MustParseAddr("192.0.2.1")
-		for range 1000 {
-			one, err := tries.begin(addr, "alice")
-			if err != nil {
+		for range 1000 { // all at once
+			if _, err := tries.begin(addr, "alice"); err != nil {
 				t.Fatal(err)
 			}
-			one.takeBack()
 		}
 		if n := len(tries.addresses.full) + len(tries.names.full) + len(tries.own.full); n != 0 {
 			t.Errorf("%d buckets remain", n)
@@ -165,7 +164,7 @@ func TestBucketsAreBounded(t *testing.T) {
 		for i := range uint64(maxBuckets) {
 			b.take(i, time.Duration(i))
 		}
-		for range 10 {
+		for range 9 {
 			b.take(0, 0) // the emptiest
 		}
 		for i := range uint64(1000) {
@@ -174,29 +173,35 @@ func TestBucketsAreBounded(t *testing.T) {
 		if n := len(b.full); n != maxBuckets {
 			t.Errorf("%d buckets, want %d", n, maxBuckets)
 		}
-		if b.take(0, 0) == 0 {
+		if b.wait(0, 0) == 0 {
 			t.Error("the emptiest bucket was forgotten")
 		}
 	})
 }
 
-func TestTriesAtOnce(t *testing.T) {
-	tries := newTries(TryConfig{PerAddress: 50, PerName: 1000, Own: 1000})
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	through := 0
-	for range 20 {
-		wg.Go(func() {
-			n := guesses(t, tries, 10, "192.0.2.1", "alice")
-			mu.Lock()
-			defer mu.Unlock()
-			through += n
-		})
-	}
-	wg.Wait()
-	if through < 50 || through > 60 { // one more comes each 1.2 s
-		t.Errorf("%d of 200 are let through at once, want 50", through)
-	}
+func TestTriesAtOnceAreRepaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries, addr := someTries(), netip.MustParseAddr("192.0.2.1")
+		var under []try
+		for range 18 {
+			one, err := tries.begin(addr, "alice")
+			if err != nil {
+				t.Fatal(err)
+			}
+			under = append(under, one)
+		}
+		var wg sync.WaitGroup
+		for _, one := range under {
+			wg.Go(one.failed)
+		}
+		wg.Wait() // two of its own, and ten more than the six for the name
+		if wait := guess(t, tries, "192.0.2.1", "alice"); wait != 11*10*time.Second {
+			t.Errorf("wait = %v, want 110s", wait)
+		}
+		if wait := guess(t, tries, "192.0.2.2", "alice"); wait != 0 {
+			t.Errorf("who is somewhere else waits %v", wait)
+		}
+	})
 }
 
 func FuzzTries(f *testing.F) {
@@ -208,11 +213,8 @@ func FuzzTries(f *testing.F) {
 		tries := newTries(TryConfig{PerAddress: 3, PerName: 3, Own: 3})
 		addr, _ := netip.ParseAddr(from)
 		for _, name := range []string{name, other, name, other, name, name, name, name} {
-			if one, err := tries.begin(addr, name); err == nil {
-				one.takeBack()
-			}
-			if n := len(tries.addresses.full) + len(tries.names.full) + len(tries.own.full); n != 0 {
-				t.Fatalf("%d buckets remain of what was taken back", n)
+			if _, err := tries.begin(addr, name); err != nil {
+				t.Fatalf("%v, though none has failed", err)
 			}
 		}
 		if got := guesses(t, tries, 20, from, name); got > 6 {
