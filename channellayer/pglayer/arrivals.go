@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/membership"
 )
 
 const (
@@ -111,7 +112,7 @@ func (l *Layer) handOut(ctx context.Context) {
 			waiting = l.handOutSome(ctx, waiting)
 		}
 		if overflew {
-			l.gap(everyone)
+			l.gap(membership.Everyone)
 		}
 	}
 }
@@ -221,11 +222,11 @@ func (l *Layer) dispatch(channel string, message []byte, left time.Duration) {
 		return
 	}
 	d := channellayer.NewDelivery(e, time.Now().Add(left))
-	if group, ok := l.memberships.represented(strings.TrimPrefix(channel, l.names.prefix)); ok {
+	if group, ok := l.memberships.Represented(strings.TrimPrefix(channel, l.names.prefix)); ok {
 		l.deliverGroup(group, d)
 		return
 	}
-	l.memberships.foreign.Store(true)
+	l.foreign.Store(true)
 	l.deliver(channel, d)
 }
 
@@ -243,16 +244,16 @@ func (l *Layer) deliverGroup(group string, d *channellayer.Delivery) {
 	l.metrics.delivered.Add(float64(delivered))
 	l.metrics.droppedFull.Add(float64(dropped))
 	if delivered == 0 && dropped == 0 && channellayer.CheckGroupName(group) == nil {
-		l.memberships.linger(group) // a membership that nobody needs, if it is there
+		l.memberships.Linger(group) // a membership that nobody needs, if it is there
 	}
 }
 
-// groupOf returns the group that one of our channels stands for, or everyone where it stands for none.
+// groupOf returns the group that one of our channels stands for, or Everyone where it stands for none.
 func (l *Layer) groupOf(channel string) string {
-	if group, ok := l.memberships.represented(strings.TrimPrefix(channel, l.names.prefix)); ok {
+	if group, ok := l.memberships.Represented(strings.TrimPrefix(channel, l.names.prefix)); ok {
 		return group
 	}
-	return everyone
+	return membership.Everyone
 }
 
 // gap tells the channels of a group that they may have missed something.

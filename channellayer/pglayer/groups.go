@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/membership"
 )
 
 // ownExpiry is what the memberships of this process say of their end at least. They are renewed long before, and removed
@@ -22,7 +23,7 @@ func (l *Layer) GroupAdd(ctx context.Context, group, channel string) error {
 		return err
 	}
 	if l.isOurs(channel) {
-		return l.memberships.join(ctx, group, channel, l.registry.do)
+		return l.memberships.Join(ctx, group, channel, l.registry.do)
 	}
 	return l.register(ctx, []string{group}, []string{channel}, l.config.GroupExpiry)
 }
@@ -35,7 +36,7 @@ func (l *Layer) GroupDiscard(ctx context.Context, group, channel string) error {
 	if err := l.usable(ctx); err != nil {
 		return err
 	}
-	if l.isOurs(channel) && l.memberships.leave(group, channel) && !l.memberships.foreign.Load() {
+	if l.isOurs(channel) && l.memberships.Leave(group, channel) && !l.foreign.Load() {
 		return nil
 	}
 	return l.unregister(ctx, []string{group}, []string{channel})
@@ -115,10 +116,10 @@ func (l *Layer) exec(ctx context.Context, sql string, args ...any) error {
 // registerAll makes sure that the process is a member of all groups that have open channels: others may have removed
 // it while it was away.
 func (l *Layer) registerAll(ctx context.Context) error {
-	l.memberships.doubt()
+	l.memberships.Doubt()
 	var some []string
 	for group := range l.local.Groups() {
-		if group == everyone {
+		if group == membership.Everyone {
 			continue
 		}
 		if some = append(some, group); len(some) == mostGathered {

@@ -47,17 +47,17 @@ func (i *Inspector) Close() {
 	_ = i.conn.Close(ctx) // there is nothing to lose
 }
 
-// membership is a row of the table of members.
-type membership struct {
+// member is a row of the table of members.
+type member struct {
 	Group   string
 	Channel string
 	Expired bool
 }
 
 // memberships returns the rows of the table of members.
-func (i *Inspector) memberships(ctx context.Context) ([]membership, error) {
+func (i *Inspector) memberships(ctx context.Context) ([]member, error) {
 	begin := i.config.Prefix + ":group:"
-	return query[membership](ctx, i, `SELECT DISTINCT substring(group_key FROM length($1) + 1), channel, $2 AND expire < now()
+	return query[member](ctx, i, `SELECT DISTINCT substring(group_key FROM length($1) + 1), channel, $2 AND expire < now()
 		FROM `+i.schema+`channels_postgres_groupchannel WHERE left(group_key, length($1)) = $1 LIMIT $3`,
 		begin, i.config.GroupExpiry > 0, mostInspected)
 }

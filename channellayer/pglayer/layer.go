@@ -25,6 +25,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/membership"
 	"github.com/belleville/belleville/channellayer/wireformat"
 )
 
@@ -41,7 +42,7 @@ type Layer struct {
 	sql         statements
 	pool        *pgxpool.Pool // all but the connection that listens
 	local       *channellayer.Local
-	memberships *memberships
+	memberships *membership.Table
 	arrivals    *arrivals
 	listeners   *listeners
 	outbox      *gatherer[*sending]
@@ -57,6 +58,7 @@ type Layer struct {
 	clock    clock
 	numbers  atomic.Int64 // of notifications without a row
 	closing  atomic.Bool
+	foreign  atomic.Bool // somebody else has made one of our channels a member of a group by its own name
 	warnings warnings
 }
 
@@ -125,7 +127,7 @@ func newLayer(ctx context.Context, c Config) (*Layer, error) {
 		ghosts:     new(heap[string]),
 		ended:      make(chan struct{}),
 	}
-	l.memberships = newMemberships(l.local, l.names)
+	l.memberships = membership.New(l.local, l.names.suffix)
 	l.outbox = newGatherer(l.sendAll)
 	l.registry = newGatherer(l.registerSome)
 	l.metrics = newMetrics(c.Registerer, l)
@@ -158,7 +160,7 @@ func (l *Layer) Close() error {
 	if l.closing.Swap(true) {
 		return nil
 	}
-	l.memberships.end()
+	l.memberships.End()
 	close(l.ended)
 	l.stop()
 	l.running.Wait()
@@ -178,7 +180,7 @@ func (l *Layer) NewChannel(ctx context.Context, r channellayer.Receiver) (string
 		return "", err
 	}
 	name := l.names.channel()
-	if err := l.memberships.open(name, l.capacities.Of(name), r); err != nil {
+	if err := l.memberships.Open(name, l.capacities.Of(name), r); err != nil {
 		return "", err
 	}
 	return name, nil
@@ -186,8 +188,8 @@ func (l *Layer) NewChannel(ctx context.Context, r channellayer.Receiver) (string
 
 // CloseChannel implements [channellayer.Layer].
 func (l *Layer) CloseChannel(name string) {
-	l.memberships.close(name)
-	if l.memberships.foreign.Load() && l.isOurs(name) {
+	l.memberships.Close(name)
+	if l.foreign.Load() && l.isOurs(name) {
 		l.ghosts.add(name)
 	}
 }

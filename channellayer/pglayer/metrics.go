@@ -80,7 +80,7 @@ func registerLocal(auto promauto.Factory, l *Layer) {
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "pglayer_channels", Help: "Channels of this process that are open."},
 		func() float64 { return float64(l.local.Channels()) })
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "pglayer_groups", Help: "Groups that an open channel is in."},
-		func() float64 { return float64(max(0, l.local.CountGroups()-1)) }) // everyone is none
+		func() float64 { return float64(max(0, l.local.CountGroups()-1)) }) // Everyone is none
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "pglayer_backlog_notifications", Help: "Notifications that came and are not handed out yet."},
 		func() float64 {
 			now, _ := l.arrivals.depth()

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/membership"
 )
 
 const (
@@ -16,10 +17,8 @@ const (
 
 	idLength = 6 + 1 + 16 // hash of the node's name, ".", incarnation
 
-	// The suffixes of the channels that are no connection's.
+	// canarySuffix is how the name of the channel ends that is for what a layer sends to itself.
 	canarySuffix = "canary"
-	groupSuffix  = "g." // and the group itself: the representative of a group in a node
-	hashSuffix   = "h." // and a hash of the group, whose name is too long
 )
 
 // nodeNames are the names that one incarnation of a node has.
@@ -45,11 +44,7 @@ func (n nodeNames) representative(group string) string { return n.prefix + n.suf
 
 // suffix returns how the name of a representative ends.
 func (n nodeNames) suffix(group string) string {
-	if len(n.prefix)+len(groupSuffix)+len(group) <= channellayer.MaxName {
-		return groupSuffix + group
-	}
-	sum := sha256.Sum256([]byte(group))
-	return hashSuffix + hex.EncodeToString(sum[:16])
+	return membership.Suffix(len(n.prefix), group)
 }
 
 // lockClass is the first half of the advisory locks that nodes hold while they live; channels_postgres takes its own

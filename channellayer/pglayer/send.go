@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/membership"
 )
 
 const (
@@ -106,7 +107,7 @@ func (l *Layer) GroupSend(ctx context.Context, group string, e channellayer.Even
 	d := l.fresh(e)
 	l.deliverGroup(group, d)
 	for _, name := range s.ours {
-		if l.memberships.foreign.Store(true); !l.memberships.isMember(group, name) {
+		if l.foreign.Store(true); !l.memberships.IsMember(name, group) {
 			l.deliver(name, d)
 		}
 	}
@@ -214,7 +215,7 @@ func (l *Layer) sendStatement(ctx context.Context, items []*item[*sending]) erro
 // addOurs notes that one of our channels is a member by its name. That the node is one is known.
 func (s *sending) addOurs(channel string, names nodeNames) {
 	suffix := strings.TrimPrefix(channel, names.prefix)
-	if !strings.HasPrefix(suffix, groupSuffix) && !strings.HasPrefix(suffix, hashSuffix) {
+	if !membership.IsRepresentative(suffix) {
 		s.ours = append(s.ours, channel)
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/belleville/belleville/channellayer/membership"
 )
 
 // listen keeps up a connection that listens, until ctx is done.
@@ -59,7 +61,7 @@ func (l *Layer) session(ctx context.Context, b *backoff) error {
 	b.reset()
 	early := l.local.Channels() > 0 // who was not told that the layer is ready may have missed something
 	if first := l.link.ready(); !first || early {
-		l.gap(everyone)
+		l.gap(membership.Everyone)
 	}
 	return l.keep(ctx, broken)
 }

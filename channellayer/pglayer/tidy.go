@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/belleville/belleville/channellayer/membership"
 )
 
 const (
@@ -75,10 +77,10 @@ func (l *Layer) tidy(ctx context.Context) {
 
 // leaveLingering takes the process out of the groups that nobody here is in any more.
 func (l *Layer) leaveLingering(ctx context.Context) {
-	groups := l.memberships.startLeaving(time.Now().Add(-l.config.Linger), mostLeaving)
+	groups := l.memberships.StartLeaving(time.Now().Add(-l.config.Linger), mostLeaving)
 	for len(groups) > 0 {
 		n := min(len(groups), mostGathered)
-		l.memberships.doneLeaving(groups[:n], l.unregister(ctx, groups[:n], l.representatives(groups[:n])))
+		l.memberships.DoneLeaving(groups[:n], l.unregister(ctx, groups[:n], l.representatives(groups[:n])))
 		groups = groups[n:]
 	}
 }
@@ -130,7 +132,7 @@ type nodeRows struct {
 func (l *Layer) sweepNodes(ctx context.Context, r *roll) {
 	limited, cancel := context.WithTimeout(ctx, l.config.Timeout)
 	defer cancel()
-	groups := int64(max(0, l.local.CountGroups()-1)) // everyone is none
+	groups := int64(max(0, l.local.CountGroups()-1)) // Everyone is none
 	rows, err := l.pool.Query(limited, l.sql.nodes, nodePrefix, idLength)
 	if err != nil {
 		return
@@ -179,7 +181,7 @@ func (l *Layer) missOwn(ctx context.Context, r *roll, short bool) {
 	if short && r.short && l.registerAll(ctx) == nil {
 		short = false
 		l.warnings.say(l.config.Logger, "channel layer: somebody removed memberships of this process, which are made anew")
-		l.gap(everyone)
+		l.gap(membership.Everyone)
 	}
 	r.short = short
 }
@@ -210,9 +212,9 @@ func (l *Layer) dropDoubles(ctx context.Context) {
 	var keys, channels []string
 	var key, channel string
 	_, err = pgx.ForEachRow(rows, []any{&key, &channel}, func() error {
-		l.memberships.foreign.Store(true)
+		l.foreign.Store(true)
 		begin := l.groupKey("")
-		if len(key) > len(begin) && key[:len(begin)] == begin && l.memberships.isMember(key[len(begin):], channel) {
+		if len(key) > len(begin) && key[:len(begin)] == begin && l.memberships.IsMember(channel, key[len(begin):]) {
 			keys, channels = append(keys, key), append(channels, channel)
 		}
 		return nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/membership"
 )
 
 const (
@@ -181,16 +182,16 @@ func (l *Layer) handOut(channels []string, d *channellayer.Delivery) {
 	var groups []string
 	for _, name := range channels {
 		_, suffix, _ := strings.Cut(name, "!")
-		if group, ok := l.groups.represented(suffix); ok {
+		if group, ok := l.groups.Represented(suffix); ok {
 			groups = append(groups, group)
 			l.deliverGroup(group, d)
 		}
 	}
 	for _, name := range channels {
 		_, suffix, _ := strings.Cut(name, "!")
-		if !isRepresentative(suffix) {
-			l.groups.foreign.Store(true)
-			if l.groups.isMemberOfAny(groups, name) {
+		if !membership.IsRepresentative(suffix) {
+			l.foreign.Store(true)
+			if l.groups.IsMember(name, groups...) {
 				continue
 			}
 			err := l.deliverChannel(name, d) // a channel that is full misses it, which is counted
@@ -208,7 +209,7 @@ func (l *Layer) deliverGroup(group string, d *channellayer.Delivery) {
 	l.metrics.droppedFull.Add(float64(dropped))
 	if delivered+dropped == 0 {
 		l.metrics.droppedNoChannel.Inc()
-		l.groups.linger(group) // a membership that nobody needs
+		l.groups.Linger(group) // a membership that nobody needs
 	}
 }
 
@@ -217,9 +218,4 @@ func (l *Layer) deliverChannel(name string, d *channellayer.Delivery) error {
 	err := l.local.Deliver(name, d)
 	l.metrics.outcome(err)
 	return err
-}
-
-// isRepresentative reports whether a channel with a suffix stands for the node in a group.
-func isRepresentative(suffix string) bool {
-	return strings.HasPrefix(suffix, groupSuffix) || strings.HasPrefix(suffix, hashSuffix)
 }

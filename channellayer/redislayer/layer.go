@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/membership"
 	"github.com/belleville/belleville/channellayer/wireformat"
 )
 
@@ -46,7 +47,7 @@ type Layer struct {
 	keys       keys
 	scripts    scripts
 	local      *channellayer.Local
-	groups     *groups
+	groups     *membership.Table
 	lanes      []lane
 	inboxKeys  []string // of the lanes: those that Django knows, then those for other Bellevilles
 	shards     []*shard
@@ -60,6 +61,7 @@ type Layer struct {
 	opened   atomic.Uint64 // how many channels there ever were
 	next     atomic.Uint64 // the host for the next event to a plain channel
 	closing  atomic.Bool
+	foreign  atomic.Bool // a peer has made one of our connections a member of a group by its own name
 	warnings warnings
 	checked  seen // other nodes that were alive a moment ago
 }
@@ -105,7 +107,7 @@ func newLayer(c Config) (*Layer, error) {
 		ghosts:     make(chan ghost, 64),
 		ended:      make(chan struct{}),
 	}
-	l.groups = newGroups(l.local, l.names)
+	l.groups = membership.New(l.local, l.names.suffix)
 	if len(l.names.inboxes) < c.Lanes {
 		return nil, fmt.Errorf("redislayer: %d hosts are too many", len(c.Hosts))
 	}
@@ -154,13 +156,13 @@ func (l *Layer) Close() error {
 	if l.closing.Swap(true) {
 		return nil
 	}
-	l.groups.end()
+	l.groups.End()
 	close(l.ended)
 	l.stop()
 	l.running.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	lingering := l.groups.startLeaving(time.Now(), math.MaxInt)
+	lingering := l.groups.StartLeaving(time.Now(), math.MaxInt)
 	var leaving sync.WaitGroup
 	for _, s := range l.shards {
 		leaving.Go(func() {
@@ -178,14 +180,14 @@ func (l *Layer) NewChannel(ctx context.Context, r channellayer.Receiver) (string
 		return "", err
 	}
 	name := l.names.channel(l.opened.Add(1))
-	if err := l.groups.open(name, l.capacities.Of(name), r); err != nil {
+	if err := l.groups.Open(name, l.capacities.Of(name), r); err != nil {
 		return "", err
 	}
 	return name, nil
 }
 
 // CloseChannel implements [channellayer.Layer].
-func (l *Layer) CloseChannel(name string) { l.groups.close(name) }
+func (l *Layer) CloseChannel(name string) { l.groups.Close(name) }
 
 // GroupAdd implements [channellayer.Layer]. It returns [channellayer.ErrNoChannel] for a channel of this process
 // that is not open.
@@ -197,7 +199,7 @@ func (l *Layer) GroupAdd(ctx context.Context, group, channel string) error {
 		return err
 	}
 	if l.isOurs(channel) {
-		return l.groups.join(ctx, group, channel, l.register)
+		return l.groups.Join(ctx, group, channel, l.register)
 	}
 	s := l.shard(group)
 	_, err := s.client.run(ctx, l.scripts.add, []string{l.keys.group(group)}, []string{seconds(l.config.GroupExpiry), channel})
@@ -217,7 +219,7 @@ func (l *Layer) GroupDiscard(ctx context.Context, group, channel string) error {
 	if err := l.usable(ctx); err != nil {
 		return err
 	}
-	if l.isOurs(channel) && l.groups.leave(group, channel) && !l.groups.foreign.Load() {
+	if l.isOurs(channel) && l.groups.Leave(group, channel) && !l.foreign.Load() {
 		return nil
 	}
 	return l.shard(group).remove(ctx, group, []string{channel})
@@ -235,7 +237,7 @@ func (l *Layer) shard(name string) *shard { return l.shards[shardOf(name, len(l.
 // gap tells all channels that they may have missed something.
 func (l *Layer) gap() {
 	d := channellayer.NewDelivery(channellayer.Event{"type": GapType}, time.Time{})
-	delivered, dropped := l.local.DeliverGroup(everyone, d)
+	delivered, dropped := l.local.DeliverGroup(membership.Everyone, d)
 	l.metrics.gaps.Inc()
 	l.metrics.gapsDelivered.Add(float64(delivered))
 	l.metrics.droppedFull.Add(float64(dropped))

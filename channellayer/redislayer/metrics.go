@@ -86,7 +86,7 @@ func (m *metrics) registerGauges(auto promauto.Factory, local *channellayer.Loca
 	}
 	gauge("channels", "Channels of this process that are open.", nil, func() float64 { return float64(local.Channels()) })
 	gauge("groups", "Groups that an open channel is in.", nil, func() float64 {
-		return float64(max(0, local.CountGroups()-1)) // everyone is none
+		return float64(max(0, local.CountGroups()-1)) // Everyone is none
 	})
 	for i := range m.depth {
 		labels := prometheus.Labels{"lane": strconv.Itoa(i)}

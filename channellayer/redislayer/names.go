@@ -2,7 +2,6 @@ package redislayer
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"hash/crc32"
 	"hash/maphash"
@@ -10,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/membership"
 )
 
 const (
@@ -20,10 +20,8 @@ const (
 	idLength    = 6 + 1 + 16 // hash of the node's name, ".", incarnation
 	labelLength = 2
 
-	// The suffixes of the channels that are no connection's.
+	// canarySuffix is how the name of the channel ends that is for what a layer sends to itself.
 	canarySuffix = "canary"
-	groupSuffix  = "g." // and the group itself: the representative of a group in a node
-	hashSuffix   = "h." // and a hash of the group, whose name is too long
 )
 
 // shardOf returns which of n hosts is responsible for a name. Who chooses names can choose the host: that is how Django
@@ -79,18 +77,14 @@ func (n nodeNames) representative(group string) string { return n.inboxOf(group)
 
 // suffix returns how the name of a representative ends.
 func (n nodeNames) suffix(group string) string {
-	if len(n.inboxes[0])+len(groupSuffix)+len(group) <= channellayer.MaxName {
-		return groupSuffix + group
-	}
-	sum := sha256.Sum256([]byte(group))
-	return hashSuffix + hex.EncodeToString(sum[:16])
+	return membership.Suffix(len(n.inboxes[0]), group)
 }
 
 // note returns what the node notes of its membership in a group: see the script sweep.
 func (n nodeNames) note(group string) string {
 	label := strings.TrimSuffix(strings.TrimPrefix(n.inboxOf(group), n.prefix), "!")
 	suffix := n.suffix(group)
-	if strings.HasPrefix(suffix, groupSuffix) {
+	if _, whole := membership.GroupIn(suffix); whole {
 		suffix = "g"
 	}
 	return label + ":" + suffix + ":" + group

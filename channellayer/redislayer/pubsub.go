@@ -12,6 +12,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/membership"
 	"github.com/belleville/belleville/channellayer/wireformat"
 )
 
@@ -30,7 +31,7 @@ type PubSubLayer struct {
 	capacities channellayer.Capacities
 	prefix     string // of the names of channels
 	local      *channellayer.Local
-	groups     *groups
+	groups     *membership.Table
 	plain      *subscribers
 	hosts      []*topics
 	links      []*link
@@ -84,7 +85,7 @@ func newPubSubLayer(c Config) (*PubSubLayer, error) {
 	if err := channellayer.CheckChannelName(l.prefix + channellayer.Unguessable()); err != nil {
 		return nil, fmt.Errorf("redislayer: prefix: %w", err)
 	}
-	l.groups = newGroups(l.local, names)
+	l.groups = membership.New(l.local, names.suffix)
 	var clients []*client
 	for i, h := range c.Hosts {
 		client, err := newClient(i, h, c.Timeout)
@@ -122,7 +123,7 @@ func (l *PubSubLayer) Close() error {
 	if l.closing.Swap(true) {
 		return nil
 	}
-	l.groups.end()
+	l.groups.End()
 	close(l.ended)
 	l.stop()
 	l.running.Wait()
@@ -138,14 +139,14 @@ func (l *PubSubLayer) NewChannel(ctx context.Context, r channellayer.Receiver) (
 		return "", err
 	}
 	name := l.prefix + channellayer.Unguessable()
-	if err := l.groups.open(name, l.capacities.Of(name), r); err != nil {
+	if err := l.groups.Open(name, l.capacities.Of(name), r); err != nil {
 		return "", err
 	}
 	return name, nil
 }
 
 // CloseChannel implements [channellayer.Layer].
-func (l *PubSubLayer) CloseChannel(name string) { l.groups.close(name) }
+func (l *PubSubLayer) CloseChannel(name string) { l.groups.Close(name) }
 
 // Send implements [channellayer.Layer]. No channel is ever full in Redis, and one that nobody listens to loses e.
 func (l *PubSubLayer) Send(ctx context.Context, channel string, e channellayer.Event) error {
@@ -185,7 +186,7 @@ func (l *PubSubLayer) GroupAdd(ctx context.Context, group, channel string) error
 	if err := l.usable(ctx); err != nil {
 		return err
 	}
-	return l.groups.join(ctx, group, channel, func(ctx context.Context, group string) error {
+	return l.groups.Join(ctx, group, channel, func(ctx context.Context, group string) error {
 		topic := l.topic(group)
 		return l.host(topic).subscribe(ctx, []string{topic})
 	})
@@ -199,7 +200,7 @@ func (l *PubSubLayer) GroupDiscard(ctx context.Context, group, channel string) e
 	if err := l.usable(ctx); err != nil {
 		return err
 	}
-	l.groups.leave(group, channel)
+	l.groups.Leave(group, channel)
 	return nil
 }
 
@@ -242,7 +243,7 @@ func (l *PubSubLayer) tell(typ string) {
 		return
 	}
 	d := channellayer.NewDelivery(channellayer.Event{"type": typ}, time.Time{})
-	delivered, dropped := l.local.DeliverGroup(everyone, d)
+	delivered, dropped := l.local.DeliverGroup(membership.Everyone, d)
 	l.metrics.gapsDelivered.Add(float64(delivered))
 	l.metrics.droppedFull.Add(float64(dropped))
 }
@@ -289,9 +290,9 @@ func (l *PubSubLayer) tidy(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		for _, group := range l.groups.startLeaving(time.Now().Add(-l.config.Linger), mostLeaving) {
+		for _, group := range l.groups.StartLeaving(time.Now().Add(-l.config.Linger), mostLeaving) {
 			topic := l.topic(group)
-			l.groups.doneLeaving([]string{group}, l.host(topic).unsubscribe(ctx, []string{topic}))
+			l.groups.DoneLeaving([]string{group}, l.host(topic).unsubscribe(ctx, []string{topic}))
 		}
 	}
 }

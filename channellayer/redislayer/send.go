@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/membership"
 	"github.com/belleville/belleville/channellayer/wireformat"
 )
 
@@ -112,11 +113,11 @@ func (l *Layer) handOutGroup(group string, ours []string, d *channellayer.Delive
 	l.metrics.droppedFull.Add(float64(dropped))
 	for _, name := range ours {
 		_, suffix, _ := strings.Cut(name, "!")
-		if isRepresentative(suffix) {
+		if membership.IsRepresentative(suffix) {
 			continue
 		}
-		l.groups.foreign.Store(true)
-		if l.groups.isMember(group, name) {
+		l.foreign.Store(true)
+		if l.groups.IsMember(name, group) {
 			continue
 		}
 		if err := l.deliverChannel(name, d); errors.Is(err, channellayer.ErrNoChannel) {

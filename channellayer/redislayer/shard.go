@@ -9,6 +9,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/membership"
 )
 
 // manyGroups is how many groups one script registers.
@@ -121,10 +122,10 @@ func (s *shard) register(ctx context.Context, groups []string) error {
 // registerAll makes all memberships known to the host, again or for the first time.
 func (s *shard) registerAll(ctx context.Context) error {
 	l := s.layer
-	l.groups.doubt()
+	l.groups.Doubt()
 	var some []string
 	for group := range l.local.Groups() {
-		if group == everyone || l.shard(group) != s {
+		if group == membership.Everyone || l.shard(group) != s {
 			continue
 		}
 		if some = append(some, group); len(some) == manyGroups {
@@ -219,7 +220,7 @@ func (s *shard) leaveAll(ctx context.Context, lingering []string) {
 		}
 	}
 	for group := range l.local.Groups() {
-		if group != everyone && l.shard(group) == s {
+		if group != membership.Everyone && l.shard(group) == s {
 			groups = append(groups, group)
 		}
 	}

@@ -138,14 +138,14 @@ const mostLeaving = 20_000
 // leaveLingering takes the process out of the groups that nobody here is in any more.
 func (l *Layer) leaveLingering(ctx context.Context) {
 	byShard := make(map[*shard][]string)
-	for _, group := range l.groups.startLeaving(time.Now().Add(-l.config.Linger), mostLeaving) {
+	for _, group := range l.groups.StartLeaving(time.Now().Add(-l.config.Linger), mostLeaving) {
 		s := l.shard(group)
 		byShard[s] = append(byShard[s], group)
 	}
 	for s, groups := range byShard {
 		for len(groups) > 0 {
 			n := min(len(groups), manyGroups)
-			l.groups.doneLeaving(groups[:n], s.unregister(ctx, groups[:n]))
+			l.groups.DoneLeaving(groups[:n], s.unregister(ctx, groups[:n]))
 			groups = groups[n:]
 		}
 	}

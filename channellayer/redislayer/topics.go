@@ -10,6 +10,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/membership"
 )
 
 // errEnded means that the connection that is subscribed was closed, without a reason given.
@@ -74,7 +75,7 @@ func (h *topics) session(ctx context.Context, b *backoff) error {
 // subscribeAll subscribes to all that this process wants to hear on the host.
 func (h *topics) subscribeAll(ctx context.Context) error {
 	l := h.layer
-	l.groups.doubt()
+	l.groups.Doubt()
 	err := h.do(ctx, func(conn rueidis.DedicatedClient) rueidis.Completed {
 		return conn.B().Psubscribe().Pattern(l.prefix + "*").Build()
 	})
@@ -94,7 +95,7 @@ func (h *topics) subscribeAll(ctx context.Context) error {
 		return h.subscribe(ctx, topics)
 	}
 	for group := range l.local.Groups() {
-		if group == everyone {
+		if group == membership.Everyone {
 			continue
 		}
 		if err := add(l.topic(group)); err != nil {

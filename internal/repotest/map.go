@@ -20,6 +20,7 @@ var floors = map[string]int{
 
 	"djangocompat":            1,
 	"sessionstore/cache":      1,
+	"channellayer/membership": 1,
 	"channellayer/wireformat": 1,
 	"migrations":              1,
 

@@ -1,0 +1,27 @@
+package membership_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/belleville/belleville/channellayer"
+	"github.com/belleville/belleville/channellayer/membership"
+)
+
+func ExampleTable() {
+	table := membership.New(channellayer.NewLocal(), func(group string) string { return membership.Suffix(30, group) })
+	for _, name := range []string{"one", "other"} {
+		if err := table.Open(name, 100, channellayer.NewQueue()); err != nil {
+			fmt.Println(err)
+		}
+		err := table.Join(context.Background(), "chat", name, func(_ context.Context, group string) error {
+			fmt.Println("the process is a member of", group)
+			return nil
+		})
+		fmt.Println(name, "is in:", err == nil)
+	}
+	// Output:
+	// the process is a member of chat
+	// one is in: true
+	// other is in: true
+}
