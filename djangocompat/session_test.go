@@ -97,6 +97,9 @@ func TestSessionAccessedAndModified(t *testing.T) {
 		{"Pop", func(s *djangocompat.Session) { s.Pop("a") }, true, true},
 		{"Clear", (*djangocompat.Session).Clear, true, true},
 		{"an expiry", (*djangocompat.Session).SetExpiryAtBrowserClose, true, true},
+		{"a test cookie", (*djangocompat.Session).SetTestCookie, true, true},
+		{"whether that worked", func(s *djangocompat.Session) { s.TestCookieWorked() }, true, false},
+		{"its end, where there is none", (*djangocompat.Session).DeleteTestCookie, true, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -104,6 +107,29 @@ func TestSessionAccessedAndModified(t *testing.T) {
 			tt.use(s)
 			if s.Accessed() != tt.accessed || s.Modified() != tt.modified {
 				t.Errorf("accessed %v, modified %v, want %v, %v", s.Accessed(), s.Modified(), tt.accessed, tt.modified)
+			}
+		})
+	}
+}
+
+func TestSessionTestCookie(t *testing.T) {
+	tests := []struct {
+		name, data string
+		use        func(*djangocompat.Session)
+		want       bool
+	}{
+		{"none", `{"a":1}`, func(*djangocompat.Session) {}, false},
+		{"one that was set", `{"a":1}`, (*djangocompat.Session).SetTestCookie, true},
+		{"one that Django has set", `{"testcookie":"worked"}`, func(*djangocompat.Session) {}, true},
+		{"one that was deleted", `{"testcookie":"worked"}`, (*djangocompat.Session).DeleteTestCookie, false},
+		{"something else", `{"testcookie":["worked"]}`, func(*djangocompat.Session) {}, false},
+		{"another word", `{"testcookie":"Worked"}`, func(*djangocompat.Session) {}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := djangocompat.NewSession("key", parse(t, tt.data), newShelf())
+			if tt.use(s); s.TestCookieWorked() != tt.want {
+				t.Errorf("TestCookieWorked = %v, want %v", !tt.want, tt.want)
 			}
 		})
 	}

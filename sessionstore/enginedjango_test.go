@@ -27,6 +27,7 @@ func TestEnginesWithDjango(t *testing.T) {
 			t.Run("who logs in at Django is known to Go, until the logout", x.testDjangoLogin)
 			t.Run("who logs in at Go is known to Django, until the logout", x.testGoLogin)
 			t.Run("what expires does so for both", x.testExpiry)
+			t.Run("a test cookie that one sets works for the other", x.testTestCookie)
 			if site.cfg.SessionEngine == sessionstore.EngineSignedCookies {
 				return // what is in a cookie nobody else changes or takes away
 			}
@@ -165,6 +166,31 @@ result = s.session_key`)
 	if got := x.django.run(t, `s = Store(%s)
 result = [s.get("a"), s.get_expire_at_browser_close()]`, alive.Key()); len(got.([]any)) != 2 || got.([]any)[0] != 1.0 || got.([]any)[1] != true {
 		t.Errorf("Django has %v, want 1 and true", got)
+	}
+}
+
+func (x *exchange) testTestCookie(t *testing.T) {
+	session := x.stores(t)
+	session.SetTestCookie()
+	if err := session.Save(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := x.django.run(t, "result = Store(%s).test_cookie_worked()", session.Key()); got != true {
+		t.Errorf("Django's test_cookie_worked = %v, want true", got)
+	}
+	theirs := load(t, x.store, x.django.text(t, `s = Store()
+s.set_test_cookie()
+s.save()
+result = s.session_key`))
+	if !theirs.TestCookieWorked() {
+		t.Error("TestCookieWorked = false, want true")
+	}
+	theirs.DeleteTestCookie()
+	if err := theirs.Save(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := x.django.run(t, "result = Store(%s).test_cookie_worked()", theirs.Key()); got != false {
+		t.Errorf("Django's test_cookie_worked = %v, want false", got)
 	}
 }
 
