@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/belleville/belleville/consumers"
 	"github.com/belleville/belleville/internal/pgtest"
 )
@@ -39,30 +41,53 @@ func BenchmarkHandshake(b *testing.B) {
 		b.Run("postgres/"+network, func(b *testing.B) {
 			db := postgresSite(b, benchVisitors)
 			l := listen(b, network)
-			startServer(b, l, known(b, pgtest.Restricted(b, db.URL())))
+			reg := prometheus.NewRegistry()
+			startServer(b, l, known(b, pgtest.Restricted(b, db.URL()), reg))
 			c := startCrowd(b, l, benchVisitors)
 			before := backends(b, db)
 			churn(b, c)
 			b.ReportMetric(float64((backends(b, db)-before).Nanoseconds())/float64(b.N*handshakeRound), "postgres-cpu-ns/op")
+			b.ReportMetric(perQuery(b, reg), "keys/query")
 		})
 	}
 	b.Run("sqlite/tcp", func(b *testing.B) {
 		l := listen(b, "tcp")
-		startServer(b, l, known(b, sqliteSite(b, benchVisitors)))
+		startServer(b, l, known(b, sqliteSite(b, benchVisitors), nil))
 		churn(b, startCrowd(b, l, benchVisitors))
 	})
 }
 
 // known is an echo for who is logged in.
-func known(b *testing.B, database string) consumers.Application {
+func known(b *testing.B, database string, reg prometheus.Registerer) consumers.Application {
 	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	b.Cleanup(cancel)
-	app, err := authenticated(ctx, echoes(), database, benchKey)
+	app, err := authenticated(ctx, echoes(), database, benchKey, reg)
 	if err != nil {
 		b.Fatal(err)
 	}
 	return app
+}
+
+// perQuery returns how many sessions one query asked for.
+func perQuery(b *testing.B, reg prometheus.Gatherer) float64 {
+	b.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() != "sessions_batch_keys" {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			if h := m.GetHistogram(); m.GetLabel()[0].GetValue() == "session" {
+				return h.GetSampleSum() / float64(h.GetSampleCount())
+			}
+		}
+	}
+	b.Fatal("no query was counted")
+	return 0
 }
 
 // churn is the loop of a handshake benchmark.

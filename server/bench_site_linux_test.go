@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/belleville/belleville/authmw"
@@ -23,10 +24,12 @@ import (
 const benchKey = "benchmarks only"
 
 // authenticated lets in whoever is logged in with a session of a database, and follows the sessions until ctx is
-// done, as the program does.
-func authenticated(ctx context.Context, app consumers.Application, database, key string) (consumers.Application, error) {
+// done, as the program does. It counts in reg, which may be nil.
+func authenticated(
+	ctx context.Context, app consumers.Application, database, key string, reg prometheus.Registerer,
+) (consumers.Application, error) {
 	store, err := sessionstore.Open(ctx, sessionstore.Config{
-		DatabaseURL: djangocompat.NewSecret(database), Keys: djangocompat.NewKeys(key),
+		DatabaseURL: djangocompat.NewSecret(database), Keys: djangocompat.NewKeys(key), Registerer: reg,
 	})
 	if err != nil {
 		return nil, err

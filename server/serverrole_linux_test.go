@@ -112,7 +112,7 @@ func memberApp(a serveArgs) (consumers.Application, error) {
 	if a.Database == "" {
 		return chatters(), nil
 	}
-	return authenticated(context.Background(), residents(), a.Database, a.Key)
+	return authenticated(context.Background(), residents(), a.Database, a.Key, nil)
 }
 
 // weigh collects garbage, gives memory back, and returns how much is left to the process alone.
