@@ -10,9 +10,9 @@
 // authentication is an ordinary middleware: an Application that completes a clone of the Scope for the one that
 // it wraps.
 //
-// [Login], [Logout] and [GetUser] are for consumers. The session of an HTTP request is saved when its response
-// begins, and the cookie goes with it; a WebSocket saves nothing by itself, and a [Handover] takes the cookie of
-// its login to the browser. [CSRF] keeps other sites' forms away from HTTP requests.
+// [Authenticate], [Login], [Logout] and [GetUser] are for consumers. The session of an HTTP request is saved when
+// its response begins, and the cookie goes with it; a WebSocket saves nothing by itself, and a [Handover] takes the
+// cookie of its login to the browser. [CSRF] keeps other sites' forms away from HTTP requests.
 //
 // A database that cannot say who somebody is makes nobody anonymous: the client is answered 503 with
 // Retry-After.

@@ -26,7 +26,7 @@ var ErrNoLogin = errors.New("authmw: the store cannot log anybody in")
 
 // Login logs a user in with the session of s: an anonymous session keeps its data and gets a new key, one of
 // another user or of an old password loses its data. A nil user is the one that s has. The user must name one of
-// several authentication backends in User.Backend. No password is asked for here: see sessionstore's Authenticate.
+// several authentication backends in User.Backend. No password is asked for here: see Authenticate.
 //
 // Login stores the session, with its new key, before it returns; the Save that Channels asks for does no harm.
 // Scope's Session and User are then others: ask the Scope anew. On a WebSocket the browser keeps its old cookie,
