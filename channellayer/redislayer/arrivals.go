@@ -45,6 +45,7 @@ type arrivals struct {
 	mu      sync.Mutex // guards the fields below
 	waiting []message
 	bytes   int
+	taken   bool // whether some are being handed out
 }
 
 func newArrivals() *arrivals {
@@ -89,8 +90,22 @@ func (a *arrivals) take() []message {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	messages := a.waiting
-	a.waiting, a.bytes = nil, 0
+	a.waiting, a.bytes, a.taken = nil, 0, len(a.waiting) > 0
 	return messages
+}
+
+// busy reports whether there are messages that were not handed out yet.
+func (a *arrivals) busy() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.taken || len(a.waiting) > 0
+}
+
+// done says that what was taken is handed out.
+func (a *arrivals) done() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.taken = false
 }
 
 // signal puts something into a chan of one place.
@@ -114,6 +129,7 @@ func (s *shard) serve(ctx context.Context) {
 			s.dispatch(messages[:n])
 			messages = messages[n:]
 		}
+		s.arrivals.done()
 		signal(s.arrivals.room)
 	}
 }

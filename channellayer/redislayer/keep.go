@@ -89,8 +89,12 @@ func (s *shard) compareClocks(before time.Time, redisTime rueidis.RedisMessage) 
 }
 
 // sendCanaries sends one through each lane, and reports whether too many have not come back. They go over a connection of
-// their own, so that they go where those of other processes do; where there is none to be had, over the usual one.
+// their own, so that they go where those of other processes do; where there is none to be had, over the usual one. Those
+// that may wait behind others in this process are not missed: it is busy, not deaf.
 func (s *shard) sendCanaries(ctx context.Context) (deaf bool) {
+	if s.canaries.waiting() && s.arrivals.busy() {
+		return false
+	}
 	l := s.layer
 	way, err := s.client.fresh()
 	if err != nil {

@@ -28,6 +28,7 @@ type topics struct {
 	conn    rueidis.DedicatedClient
 	waiting []published // bounded by mostWaiting and mostBytes; beyond it, messages are dropped and counted
 	bytes   int
+	taken   bool // whether some are being handed out
 }
 
 // published is a message with its topic.
@@ -161,8 +162,12 @@ func (h *topics) keep(ctx context.Context, broken <-chan error) error {
 	}
 }
 
-// sendCanary sends one, and reports whether too many have not come back.
+// sendCanary sends one, and reports whether too many have not come back. One that may wait behind others in this process
+// is not missed: it is busy, not deaf.
 func (h *topics) sendCanary(ctx context.Context) (deaf bool) {
+	if h.canaries.waiting() && h.busy() {
+		return false
+	}
 	way, err := h.client.fresh()
 	if err != nil {
 		way = nil
@@ -222,8 +227,22 @@ func (h *topics) take() []published {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	waiting := h.waiting
-	h.waiting, h.bytes = nil, 0
+	h.waiting, h.bytes, h.taken = nil, 0, len(h.waiting) > 0
 	return waiting
+}
+
+// busy reports whether there are messages that were not handed out yet.
+func (h *topics) busy() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.taken || len(h.waiting) > 0
+}
+
+// done says that what was taken is handed out.
+func (h *topics) done() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.taken = false
 }
 
 // serve hands out what comes from the host, until ctx is done.
@@ -237,6 +256,7 @@ func (h *topics) serve(ctx context.Context) {
 		for _, p := range h.take() {
 			h.layer.dispatch(h, p.topic, []byte(p.data), p.came)
 		}
+		h.done()
 	}
 }
 
