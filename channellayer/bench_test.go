@@ -3,7 +3,6 @@ package channellayer_test
 import (
 	"fmt"
 	"runtime"
-	"strconv"
 	"testing"
 
 	"github.com/belleville/belleville/channellayer"
@@ -14,35 +13,24 @@ type sink struct{}
 
 func (sink) Receive(*channellayer.Delivery, int) bool { return true }
 
-// names returns names of channels as layers make them.
-func names(n int) []string {
-	list := make([]string, n)
-	for i := range list {
-		list[i] = "specific.9f31c05b7d2e4a68!" + strconv.FormatInt(int64(i), 16)
-	}
-	return list
-}
-
-// filled returns a Local with channels in two groups each: one of members, and a small one of its own.
-func filled(b *testing.B, channels []string, members int) *channellayer.Local {
-	l := channellayer.NewLocal()
-	for i, name := range channels {
-		if err := l.Open(name, 100, sink{}); err != nil {
-			b.Fatal(err)
-		}
+// filled returns a Local with channels in two groups each, one of members and a small one of its own, and their names.
+func filled(b *testing.B, channels, members int) (l *channellayer.Local, names []string) {
+	l, names = channellayer.NewLocal(), make([]string, channels)
+	for i := range names {
+		names[i] = l.Open("specific.9f31c05b7d2e4a68!", holding(100), sink{})
 		for _, group := range []string{fmt.Sprint("room.", i/members), fmt.Sprint("user.", i/3)} {
-			if _, err := l.Join(group, name); err != nil {
+			if _, err := l.Join(group, names[i]); err != nil {
 				b.Fatal(err)
 			}
 		}
 	}
-	return l
+	return l, names
 }
 
 func BenchmarkLocalDeliverGroup(b *testing.B) {
 	for _, members := range []int{1, 100, 10_000} {
 		b.Run(fmt.Sprint(members), func(b *testing.B) {
-			l := filled(b, names(200_000), members)
+			l, _ := filled(b, 200_000, members)
 			d := newDelivery("x")
 			b.ReportAllocs()
 			for b.Loop() {
@@ -56,8 +44,7 @@ func BenchmarkLocalDeliverGroup(b *testing.B) {
 }
 
 func BenchmarkLocalDeliver(b *testing.B) {
-	channels := names(200_000)
-	l := filled(b, channels, 10_000)
+	l, channels := filled(b, 200_000, 10_000)
 	d := newDelivery("x")
 	b.ReportAllocs()
 	i := 0
@@ -70,8 +57,7 @@ func BenchmarkLocalDeliver(b *testing.B) {
 }
 
 func BenchmarkLocalJoinLeave(b *testing.B) {
-	channels := names(200_000)
-	l := filled(b, channels, 10_000)
+	l, channels := filled(b, 200_000, 10_000)
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
@@ -84,37 +70,34 @@ func BenchmarkLocalJoinLeave(b *testing.B) {
 }
 
 func BenchmarkLocalOpenClose(b *testing.B) {
-	channels := names(200_000)
-	l := filled(b, channels, 10_000)
+	l, _ := filled(b, 200_000, 10_000)
+	capacities := holding(100)
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := l.Open("specific.9f31c05b7d2e4a68!new", 100, sink{}); err != nil {
-			b.Fatal(err)
-		}
+		name := l.Open("specific.9f31c05b7d2e4a68!", capacities, sink{})
 		for _, group := range []string{"room.3", "user.3"} {
-			if _, err := l.Join(group, "specific.9f31c05b7d2e4a68!new"); err != nil {
+			if _, err := l.Join(group, name); err != nil {
 				b.Fatal(err)
 			}
 		}
-		l.Close("specific.9f31c05b7d2e4a68!new")
+		l.Close(name)
 	}
 }
 
-// BenchmarkLocalMemory measures what a channel in two groups costs, without its name, which its owner has too.
+// BenchmarkLocalMemory measures what a channel in two groups costs, with its name, which only its owner has.
 func BenchmarkLocalMemory(b *testing.B) {
 	const channels = 1_000_000
-	list := names(channels)
 	for b.Loop() {
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		l := filled(b, list, 10_000)
+		l, names := filled(b, channels, 10_000)
 		runtime.GC()
 		runtime.ReadMemStats(&after)
 		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/channels, "B/channel")
 		runtime.KeepAlive(l)
+		runtime.KeepAlive(names)
 	}
-	runtime.KeepAlive(list)
 }
 
 type said struct {

@@ -44,16 +44,13 @@ func ExampleNewCapacities() {
 func ExampleLocal() {
 	local := channellayer.NewLocal()
 	queue := channellayer.NewQueue()
-	if err := local.Open("specific.9f31c0!1a", 100, queue); err != nil {
-		fmt.Println(err)
-		return
-	}
-	first, err := local.Join("chat.lobby", "specific.9f31c0!1a")
+	name := local.Open("specific.9f31c0!", channellayer.NewCapacities(100, nil), queue)
+	first, err := local.Join("chat.lobby", name)
 	fmt.Println(first, err) // the first one: a layer tells other processes now
 
 	d := channellayer.NewDelivery(channellayer.Event{"type": "chat.message"}, time.Now().Add(time.Minute))
 	fmt.Println(local.DeliverGroup("chat.lobby", d))
-	fmt.Println(local.Close("specific.9f31c0!1a")) // and takes it back
+	fmt.Println(local.Close(name)) // and takes it back
 	// Output:
 	// true <nil>
 	// 1 0

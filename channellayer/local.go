@@ -1,7 +1,7 @@
 package channellayer
 
 import (
-	"fmt"
+	"hash/maphash"
 	"iter"
 	"strings"
 	"sync"
@@ -11,22 +11,28 @@ import (
 // they are in, and the handing out of events to them. It knows nothing of other processes, clocks or limits
 // but the capacity that each channel was opened with. Its methods may be called concurrently.
 //
-// It is made for a million channels: a channel costs its name, 48 bytes, and an entry of a map; a
-// membership 16 bytes; a group as much as a channel. Memory that is no longer needed is used again.
+// It is made for a million channels: a channel costs 40 bytes beside its name, which only its owner has; a membership
+// 24 bytes; a group its name, 40 bytes, and an entry of a map. Memory that is no longer needed is used again.
 type Local struct {
-	buffers sync.Pool // of *[]target, for DeliverGroup
+	// Set at birth, never changed.
+	buffers sync.Pool    // of *[]target, for DeliverGroup
+	seed    maphash.Seed // of the sums of prefixes
 
 	mu       sync.RWMutex // guards the fields below
-	byName   map[string]uint32
 	channels slab[localChannel]
+	open     int // how many of them are
+	links    slab[link]
 	byGroup  map[string]uint32
 	groups   slab[localGroup]
 }
 
 // localChannel is an open channel.
 type localChannel struct {
-	target
-	links []link
+	receiver Receiver // nil while the slot is free
+	capacity int32
+	links    uint32 // the first membership's slot
+	prefix   uint32 // a sum of what the name begins with
+	secret   secret
 }
 
 // target is where the events of a channel go.
@@ -35,6 +41,9 @@ type target struct {
 	capacity int32
 }
 
+// target returns where the events of the channel go.
+func (c *localChannel) target() target { return target{c.receiver, c.capacity} }
+
 // localGroup is a group with at least one open channel.
 type localGroup struct {
 	name    string
@@ -42,36 +51,54 @@ type localGroup struct {
 }
 
 // link is a membership as its channel has it, member the same membership as its group has it. Each knows
-// where the other one stands, so that either can be moved when a neighbour goes.
+// where the other one stands, so that a member can be moved when a neighbour goes.
 type link struct {
-	group  uint32
-	member uint32 // the place in localGroup.members
+	group          uint32
+	member         uint32 // the place in localGroup.members
+	next, previous uint32 // the slots of the channel's other memberships; none at either end
 }
 
 type member struct {
 	channel uint32
-	link    uint32 // the place in localChannel.links
+	link    uint32 // its slot
 }
+
+// none is no slot.
+const none = ^uint32(0)
 
 // NewLocal returns a Local without channels.
 func NewLocal() *Local {
-	l := &Local{byName: make(map[string]uint32), byGroup: make(map[string]uint32)}
+	l := &Local{seed: maphash.MakeSeed(), byGroup: make(map[string]uint32)}
 	l.buffers.New = func() any { return new([]target) }
 	return l
 }
 
-// Open opens a channel, whose events go to r, of which it holds at most capacity. A name that is open
-// already is refused.
-func (l *Local) Open(name string, capacity int, r Receiver) error {
+// Open opens a channel, whose events go to r, as many at a time as capacities say. It returns the name:
+// prefix, and [TailLen] characters. Nobody guesses it, however many others he knows.
+func (l *Local) Open(prefix string, capacities Capacities, r Receiver) (name string) {
+	key := newSecret()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, open := l.byName[name]; open {
-		return fmt.Errorf("channellayer: channel %.99q is open already", name)
-	}
 	slot := l.channels.add()
-	l.channels.at(slot).target = target{r, int32(min(capacity, 1<<31-1))}
-	l.byName[name] = slot
-	return nil
+	name = nameOf(prefix, key, slot)
+	*l.channels.at(slot) = localChannel{
+		receiver: r, capacity: int32(min(capacities.Of(name), 1<<31-1)), links: none, prefix: l.sum(prefix), secret: key,
+	}
+	l.open++
+	return name
+}
+
+// sum returns a sum of a prefix. It need not tell all apart: nobody has a name by chance.
+func (l *Local) sum(prefix string) uint32 { return uint32(maphash.String(l.seed, prefix)) }
+
+// findLocked returns the slot of an open channel.
+func (l *Local) findLocked(name string) (slot uint32, open bool) {
+	prefix, key, slot, ok := parseName(name)
+	if !ok || slot >= l.channels.next {
+		return 0, false
+	}
+	c := l.channels.at(slot)
+	return slot, c.receiver != nil && c.secret == key && c.prefix == l.sum(prefix)
 }
 
 // Close takes a channel out of all its groups and forgets it. It returns the groups that have no open channel
@@ -79,20 +106,18 @@ func (l *Local) Open(name string, capacity int, r Receiver) error {
 func (l *Local) Close(name string) (ended []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	slot, open := l.byName[name]
+	slot, open := l.findLocked(name)
 	if !open {
 		return nil
 	}
-	for c := l.channels.at(slot); len(c.links) > 0; {
-		group, last := l.unlinkLocked(slot, len(c.links)-1)
+	for c := l.channels.at(slot); c.links != none; {
+		group, last := l.unlinkLocked(slot, c.links)
 		if last {
 			ended = append(ended, group)
 		}
 	}
 	l.channels.remove(slot)
-	if delete(l.byName, name); len(l.byName) == 0 {
-		l.byName = make(map[string]uint32) // a map never shrinks
-	}
+	l.open--
 	return ended
 }
 
@@ -101,7 +126,7 @@ func (l *Local) Close(name string) (ended []string) {
 func (l *Local) Join(group, channel string) (first bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	slot, open := l.byName[channel]
+	slot, open := l.findLocked(channel)
 	if !open {
 		return false, ErrNoChannel
 	}
@@ -112,12 +137,16 @@ func (l *Local) Join(group, channel string) (first bool, err error) {
 		l.groups.at(at).name = group
 		l.byGroup[group] = at
 	}
-	if l.findLocked(slot, at) >= 0 {
+	if l.linkLocked(slot, at) != none {
 		return false, nil
 	}
-	c, g := l.channels.at(slot), l.groups.at(at)
-	c.links = append(c.links, link{at, uint32(len(g.members))})
-	g.members = append(g.members, member{slot, uint32(len(c.links) - 1)})
+	c, g, place := l.channels.at(slot), l.groups.at(at), l.links.add()
+	*l.links.at(place) = link{group: at, member: uint32(len(g.members)), next: c.links, previous: none}
+	if c.links != none {
+		l.links.at(c.links).previous = place
+	}
+	c.links = place
+	g.members = append(g.members, member{slot, place})
 	return !exists, nil
 }
 
@@ -125,26 +154,26 @@ func (l *Local) Join(group, channel string) (first bool, err error) {
 func (l *Local) Leave(group, channel string) (last bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	slot, open := l.byName[channel]
+	slot, open := l.findLocked(channel)
 	at, exists := l.byGroup[group]
 	if !open || !exists {
 		return false
 	}
-	i := l.findLocked(slot, at)
-	if i < 0 {
+	place := l.linkLocked(slot, at)
+	if place == none {
 		return false
 	}
-	_, last = l.unlinkLocked(slot, i)
+	_, last = l.unlinkLocked(slot, place)
 	return last
 }
 
 // Deliver hands d to an open channel. It returns [ErrFull] or [ErrNoChannel] where it could not.
 func (l *Local) Deliver(channel string, d *Delivery) error {
 	l.mu.RLock()
-	slot, open := l.byName[channel]
+	slot, open := l.findLocked(channel)
 	var t target
 	if open {
-		t = l.channels.at(slot).target
+		t = l.channels.at(slot).target()
 	}
 	l.mu.RUnlock()
 	switch {
@@ -187,7 +216,7 @@ func (l *Local) Members(group string) int {
 func (l *Local) Channels() int {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return len(l.byName)
+	return l.open
 }
 
 // CountGroups returns how many groups have an open channel.
@@ -237,56 +266,58 @@ func (l *Local) appendTargets(targets []target, group string) []target {
 		return targets
 	}
 	for _, m := range l.groups.at(at).members {
-		targets = append(targets, l.channels.at(m.channel).target)
+		targets = append(targets, l.channels.at(m.channel).target())
 	}
 	return targets
 }
 
-// findLocked returns where in its links a channel has a group, or -1. It searches the shorter of the two
-// lists, so that neither a channel in many groups nor a group of many channels makes it slow.
-func (l *Local) findLocked(channel, group uint32) int {
-	links, members := l.channels.at(channel).links, l.groups.at(group).members
-	if len(links) <= len(members) {
-		for i, k := range links {
-			if k.group == group {
-				return i
-			}
-		}
-		return -1
-	}
-	for _, m := range members {
+// linkLocked returns the slot of a channel's membership of a group, or none. It searches both lists at once, so that
+// neither a channel in many groups nor a group of many channels makes it slow.
+func (l *Local) linkLocked(channel, group uint32) uint32 {
+	place := l.channels.at(channel).links
+	for _, m := range l.groups.at(group).members {
 		if m.channel == channel {
-			return int(m.link)
+			return m.link
 		}
+		if place == none {
+			return none
+		}
+		k := l.links.at(place)
+		if k.group == group {
+			return place
+		}
+		place = k.next
 	}
-	return -1
+	return none
 }
 
-// unlinkLocked ends the membership that stands at place i of a channel's links. The last ones of both lists
-// move into the gaps. A group without members ends, which is reported with its name.
-func (l *Local) unlinkLocked(channel uint32, i int) (group string, last bool) {
-	c := l.channels.at(channel)
-	gone := c.links[i]
+// unlinkLocked ends a membership of a channel. The last one of the group's list moves into the gap. A group without
+// members ends, which is reported with its name.
+func (l *Local) unlinkLocked(channel, place uint32) (group string, last bool) {
+	gone := *l.links.at(place)
 	g := l.groups.at(gone.group)
 
 	moved := g.members[len(g.members)-1]
 	g.members[gone.member] = moved
 	g.members = shrink(g.members[:len(g.members)-1])
-	l.channels.at(moved.channel).links[moved.link].member = gone.member
+	l.links.at(moved.link).member = gone.member
 
-	c.links[i] = c.links[len(c.links)-1]
-	c.links = shrink(c.links[:len(c.links)-1])
-	if i < len(c.links) {
-		k := c.links[i]
-		l.groups.at(k.group).members[k.member].link = uint32(i)
+	if gone.previous != none {
+		l.links.at(gone.previous).next = gone.next
+	} else {
+		l.channels.at(channel).links = gone.next
 	}
+	if gone.next != none {
+		l.links.at(gone.next).previous = gone.previous
+	}
+	l.links.remove(place)
 	if len(g.members) > 0 {
 		return "", false
 	}
 	name := g.name
 	l.groups.remove(gone.group)
 	if delete(l.byGroup, name); len(l.byGroup) == 0 {
-		l.byGroup = make(map[string]uint32)
+		l.byGroup = make(map[string]uint32) // a map never shrinks
 	}
 	return name, true
 }

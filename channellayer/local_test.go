@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,42 +17,101 @@ func newDelivery(typ string) *channellayer.Delivery {
 	return channellayer.NewDelivery(channellayer.Event{"type": typ}, time.Time{})
 }
 
-func openQueue(t *testing.T, l *channellayer.Local, name string) *channellayer.Queue {
-	t.Helper()
-	q := channellayer.NewQueue()
-	if err := l.Open(name, 2, q); err != nil {
-		t.Fatal(err)
-	}
-	return q
+// holding returns the Capacities by which every channel holds so many events.
+func holding(events int) channellayer.Capacities { return channellayer.NewCapacities(events, nil) }
+
+func openQueue(l *channellayer.Local) (name string, q *channellayer.Queue) {
+	q = channellayer.NewQueue()
+	return l.Open("specific.a!", holding(2), q), q
 }
 
 func TestLocalDeliver(t *testing.T) {
 	l := channellayer.NewLocal()
-	q := openQueue(t, l, "a!1")
-	if err := l.Open("a!1", 2, q); err == nil {
-		t.Error("a channel was opened twice")
-	}
+	name, _ := openQueue(l)
 	for i, want := range []error{nil, nil, channellayer.ErrFull} {
-		if err := l.Deliver("a!1", newDelivery("x")); !errors.Is(err, want) {
+		if err := l.Deliver(name, newDelivery("x")); !errors.Is(err, want) {
 			t.Errorf("delivery %d: got error %v, want %v", i, err, want)
 		}
 	}
 	if err := l.Deliver("a!2", newDelivery("x")); !errors.Is(err, channellayer.ErrNoChannel) {
 		t.Errorf("to a channel that is not open: got error %v, want ErrNoChannel", err)
 	}
-	l.Close("a!1")
-	if err := l.Deliver("a!1", newDelivery("x")); !errors.Is(err, channellayer.ErrNoChannel) {
+	l.Close(name)
+	if err := l.Deliver(name, newDelivery("x")); !errors.Is(err, channellayer.ErrNoChannel) {
 		t.Errorf("to a closed channel: got error %v, want ErrNoChannel", err)
 	}
-	if ended := l.Close("a!1"); ended != nil {
+	if ended := l.Close(name); ended != nil {
 		t.Errorf("closing twice ended groups %v", ended)
 	}
-	openQueue(t, l, "a!1") // a name may come back
+	openQueue(l) // in its place
+	if err := l.Deliver(name, newDelivery("x")); !errors.Is(err, channellayer.ErrNoChannel) {
+		t.Errorf("to a closed channel whose place another has: got error %v, want ErrNoChannel", err)
+	}
+}
+
+func TestAChannelIsFoundByItsNameAlone(t *testing.T) {
+	l := channellayer.NewLocal()
+	name, _ := openQueue(l)
+	other, _ := openQueue(l)
+	if err := channellayer.CheckChannelName(name); err != nil {
+		t.Fatal(err)
+	}
+	tail := len(name) - channellayer.TailLen
+	// Of the last character two bits count: a lenient reader would take 15 others for the same.
+	tests := []struct{ name, channel string }{
+		{"its own name, cut", name[:len(name)-1]},
+		{"its own name, and more", name + "A"},
+		{"a name without a tail", name[:tail]},
+		{"a name without a prefix", name[tail:]},
+		{"another prefix", "specific.b!" + name[tail:]},
+		{"a longer prefix", "x" + name},
+		{"no name", ""},
+		{"characters that stand in no tail", name[:tail] + strings.Repeat(".", channellayer.TailLen)},
+		{"a place that nobody has had", name[:tail] + strings.Repeat("_", channellayer.TailLen-1) + "w"},
+		{"the secret of one and the place of another", name[:tail+16] + other[tail+16:]},
+	}
+	for _, last := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
+		if again := name[:len(name)-1] + string(last); again != name && again != other {
+			tests = append(tests, struct{ name, channel string }{"another last character: " + string(last), again})
+		}
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := l.Deliver(tt.channel, newDelivery("x")); !errors.Is(err, channellayer.ErrNoChannel) {
+				t.Errorf("Deliver(%q): got error %v, want ErrNoChannel", tt.channel, err)
+			}
+		})
+	}
+}
+
+func FuzzLocalFindsNoOtherName(f *testing.F) {
+	f.Add("specific.a!AAAAAAAAAAAAAAAAAAAAAA")
+	f.Add("!_____________________w")
+	f.Add("specific.a!")
+	f.Fuzz(func(t *testing.T, name string) {
+		l := channellayer.NewLocal()
+		own, _ := openQueue(l)
+		if err := l.Deliver(name, newDelivery("x")); name != own && !errors.Is(err, channellayer.ErrNoChannel) {
+			t.Errorf("Deliver(%q): got error %v, want ErrNoChannel", name, err)
+		}
+	})
+}
+
+func TestALongPrefixOrACapacityOfItsOwn(t *testing.T) {
+	l := channellayer.NewLocal()
+	rows := []channellayer.Capacity{{Glob: "narrow.*", Capacity: 1}}
+	name := l.Open("narrow.a!", channellayer.NewCapacities(2, rows), channellayer.NewQueue())
+	for i, want := range []error{nil, channellayer.ErrFull} {
+		if err := l.Deliver(name, newDelivery("x")); !errors.Is(err, want) {
+			t.Errorf("delivery %d: got error %v, want %v", i, err, want)
+		}
+	}
 }
 
 func TestLocalGroups(t *testing.T) {
 	l := channellayer.NewLocal()
-	qa, qb := openQueue(t, l, "a!"), openQueue(t, l, "b!")
+	a, qa := openQueue(l)
+	b, qb := openQueue(l)
 	join := func(group, channel string, wantFirst bool) {
 		t.Helper()
 		if first, err := l.Join(group, channel); err != nil || first != wantFirst {
@@ -64,10 +124,10 @@ func TestLocalGroups(t *testing.T) {
 			t.Errorf("Leave(%s, %s) = %v, want %v", group, channel, last, wantLast)
 		}
 	}
-	join("g", "a!", true)
-	join("g", "a!", false) // again
-	join("g", "b!", false)
-	join("h", "b!", true)
+	join("g", a, true)
+	join("g", a, false) // again
+	join("g", b, false)
+	join("h", b, true)
 	if _, err := l.Join("new", "c!"); !errors.Is(err, channellayer.ErrNoChannel) {
 		t.Errorf("Join of a channel that is not open: got error %v, want ErrNoChannel", err)
 	}
@@ -86,16 +146,16 @@ func TestLocalGroups(t *testing.T) {
 	if qa.Len() != 2 || qb.Len() != 2 {
 		t.Errorf("%d and %d events wait, want 2 and 2", qa.Len(), qb.Len())
 	}
-	leave("g", "a!", false)
-	leave("g", "a!", false) // again
-	leave("unknown", "a!", false)
+	leave("g", a, false)
+	leave("g", a, false) // again
+	leave("unknown", a, false)
 	leave("g", "c!", false)
 	if got := l.Members("g"); got != 1 {
 		t.Errorf("Members = %d, want 1", got)
 	}
-	leave("g", "b!", true)
-	join("g", "b!", true)
-	ended := l.Close("b!")
+	leave("g", b, true)
+	join("g", b, true)
+	ended := l.Close(b)
 	if slices.Sort(ended); !slices.Equal(ended, []string{"g", "h"}) {
 		t.Errorf("Close ended %v, want [g h]", ended)
 	}
@@ -120,7 +180,7 @@ func (m model) members(group string) int {
 // TestLocalLikeModel does a great many random things to a Local and to a model of it.
 func TestLocalLikeModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	l, m := channellayer.NewLocal(), model{}
+	l, m, names := channellayer.NewLocal(), model{}, map[string]string{}
 	received := make(map[string]int)
 	for step := range 60_000 {
 		// The sizes change, so that channels in many groups and groups of many channels both come up, and
@@ -132,18 +192,15 @@ func TestLocalLikeModel(t *testing.T) {
 		channel, group := fmt.Sprint("c!", random.IntN(channels)), fmt.Sprint("g", random.IntN(groups))
 		switch op := random.IntN(20); {
 		case op < 2:
-			err := l.Open(channel, 1, count{received, channel})
-			if _, open := m[channel]; (err != nil) != open {
-				t.Fatalf("step %d: Open of a channel that is open %v: got error %v", step, open, err)
-			}
-			if err == nil {
+			if m[channel] == nil {
+				names[channel] = l.Open("specific.a!", holding(1), count{received, channel})
 				m[channel] = map[string]bool{}
 			}
 		case op < 3 || step%10_000 > 9_900:
-			compareClose(t, l, m, channel)
+			compareClose(t, l, m, channel, names[channel])
 		case op < 12:
 			wantFirst := m.members(group) == 0
-			first, err := l.Join(group, channel)
+			first, err := l.Join(group, names[channel])
 			if _, open := m[channel]; (err == nil) != open || err == nil && first != wantFirst {
 				t.Fatalf("step %d: Join = %v, error %v; channel open %v", step, first, err, open)
 			}
@@ -153,7 +210,7 @@ func TestLocalLikeModel(t *testing.T) {
 		case op < 18:
 			was := m[channel][group]
 			delete(m[channel], group)
-			if last := l.Leave(group, channel); last != (was && m.members(group) == 0) {
+			if last := l.Leave(group, names[channel]); last != (was && m.members(group) == 0) {
 				t.Fatalf("step %d: Leave = %v", step, last)
 			}
 		default:
@@ -173,7 +230,7 @@ func (c count) Receive(*channellayer.Delivery, int) bool {
 	return true
 }
 
-func compareClose(t *testing.T, l *channellayer.Local, m model, channel string) {
+func compareClose(t *testing.T, l *channellayer.Local, m model, channel, name string) {
 	t.Helper()
 	groups := m[channel]
 	delete(m, channel)
@@ -183,7 +240,7 @@ func compareClose(t *testing.T, l *channellayer.Local, m model, channel string) 
 			want = append(want, group)
 		}
 	}
-	got := l.Close(channel)
+	got := l.Close(name)
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
@@ -224,19 +281,19 @@ func compareGroup(t *testing.T, l *channellayer.Local, m model, group string, re
 func TestLocalGroupsMany(t *testing.T) {
 	const groups = 2000
 	l := channellayer.NewLocal()
-	openQueue(t, l, "a!")
+	a, _ := openQueue(l)
 	for i := range groups {
-		if _, err := l.Join(fmt.Sprint("steady.", i), "a!"); err != nil {
+		if _, err := l.Join(fmt.Sprint("steady.", i), a); err != nil {
 			t.Fatal(err)
 		}
 	}
 	seen := make(map[string]int)
 	for group := range l.Groups() {
 		seen[group]++
-		if _, err := l.Join("passing."+group, "a!"); err != nil { // no lock is held here
+		if _, err := l.Join("passing."+group, a); err != nil { // no lock is held here
 			t.Fatal(err)
 		}
-		l.Leave("passing."+group, "a!")
+		l.Leave("passing."+group, a)
 	}
 	for i := range groups {
 		if n := seen[fmt.Sprint("steady.", i)]; n != 1 {
@@ -249,21 +306,23 @@ func TestLocalGroupsMany(t *testing.T) {
 }
 
 // back is a Receiver that does what a receiver may: it goes back to the Local.
-type back struct{ local *channellayer.Local }
+type back struct {
+	local       *channellayer.Local
+	own, others string
+}
 
-func (b back) Receive(*channellayer.Delivery, int) bool {
-	b.local.Close("back!")
-	b.local.Leave("g", "a!")
+func (b *back) Receive(*channellayer.Delivery, int) bool {
+	b.local.Close(b.own)
+	b.local.Leave("g", b.others)
 	return true
 }
 
 func TestLocalCallsReceiversWithoutLock(t *testing.T) {
 	l := channellayer.NewLocal()
-	openQueue(t, l, "a!")
-	if err := l.Open("back!", 1, back{l}); err != nil {
-		t.Fatal(err)
-	}
-	for _, channel := range []string{"a!", "back!"} {
+	b := &back{local: l}
+	b.others, _ = openQueue(l)
+	b.own = l.Open("specific.a!", holding(1), b)
+	for _, channel := range []string{b.others, b.own} {
 		if _, err := l.Join("g", channel); err != nil {
 			t.Fatal(err)
 		}
@@ -279,13 +338,10 @@ func TestLocalCallsReceiversWithoutLock(t *testing.T) {
 func TestLocalConcurrently(t *testing.T) {
 	l := channellayer.NewLocal()
 	var busy sync.WaitGroup
-	for worker := range 8 {
+	for range 8 {
 		busy.Go(func() {
 			for i := range 300 {
-				name := fmt.Sprintf("w%d!%d", worker, i)
-				if err := l.Open(name, 10, channellayer.NewQueue()); err != nil {
-					t.Error(err)
-				}
+				name := l.Open("specific.a!", holding(10), channellayer.NewQueue())
 				for g := range 3 {
 					if _, err := l.Join(fmt.Sprint("g", g), name); err != nil {
 						t.Error(err)

@@ -1,8 +1,6 @@
 package channellayer
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
@@ -70,12 +68,4 @@ func invalidName(kind, name string) error {
 		return fmt.Errorf("%w: %s %s", ErrInvalidName, kind, strconv.QuoteToASCII(name))
 	}
 	return fmt.Errorf("%w: %s %s… (%d bytes)", ErrInvalidName, kind, strconv.QuoteToASCII(name[:shown]), len(name))
-}
-
-// Unguessable returns 22 characters that may end the name of a channel. Nobody guesses them, however many channels of this
-// process he knows.
-func Unguessable() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // it never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])
 }

@@ -103,11 +103,7 @@ func (l *Layer) NewChannel(ctx context.Context, r channellayer.Receiver) (string
 	if err := l.usable(ctx); err != nil {
 		return "", err
 	}
-	name := l.names.channel()
-	if err := l.local.Open(name, l.capacities.Of(name), r); err != nil {
-		return "", err
-	}
-	return name, nil
+	return l.local.Open(l.names.channels, l.capacities, r), nil
 }
 
 // CloseChannel implements [channellayer.Layer].

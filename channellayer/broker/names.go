@@ -48,9 +48,6 @@ func newNames(prefix string, randomPrefix int, expiry time.Duration) names {
 // isOurs reports whether a channel is one of this process.
 func (n names) isOurs(channel string) bool { return strings.HasPrefix(channel, n.channels) }
 
-// channel returns the name of a new channel. Nobody guesses it, however many others of this process he knows.
-func (n names) channel() string { return n.channels + channellayer.Unguessable() }
-
 // key returns where messages to a channel wait. Several channels of a process share one.
 func (n names) key(channel string) string { return n.prefix + channellayer.NonLocalName(channel) }
 

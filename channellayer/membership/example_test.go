@@ -10,15 +10,16 @@ import (
 
 func ExampleTable() {
 	table := membership.New(channellayer.NewLocal(), func(group string) string { return membership.Suffix(30, group) })
-	for _, name := range []string{"one", "other"} {
-		if err := table.Open(name, 100, channellayer.NewQueue()); err != nil {
+	for _, visitor := range []string{"one", "other"} {
+		name, err := table.Open("specific.9f31c0!", channellayer.NewCapacities(100, nil), channellayer.NewQueue())
+		if err != nil {
 			fmt.Println(err)
 		}
-		err := table.Join(context.Background(), "chat", name, func(_ context.Context, group string) error {
+		err = table.Join(context.Background(), "chat", name, func(_ context.Context, group string) error {
 			fmt.Println("the process is a member of", group)
 			return nil
 		})
-		fmt.Println(name, "is in:", err == nil)
+		fmt.Println(visitor, "is in:", err == nil)
 	}
 	// Output:
 	// the process is a member of chat

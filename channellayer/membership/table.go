@@ -49,18 +49,16 @@ func New(local *channellayer.Local, suffix func(group string) string) *Table {
 	}
 }
 
-// Open opens a channel.
-func (t *Table) Open(name string, capacity int, r channellayer.Receiver) error {
+// Open opens a channel, and returns its name, which begins with prefix.
+func (t *Table) Open(prefix string, capacities channellayer.Capacities, r channellayer.Receiver) (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
-		return channellayer.ErrClosed
+		return "", channellayer.ErrClosed
 	}
-	if err := t.local.Open(name, capacity, r); err != nil {
-		return err
-	}
+	name := t.local.Open(prefix, capacities, r)
 	_, err := t.local.Join(Everyone, name)
-	return err
+	return name, err
 }
 
 // Close closes a channel, with all its memberships.

@@ -21,6 +21,7 @@ var errAway = errors.New("the server is away")
 type lab struct {
 	t     *testing.T
 	table *membership.Table
+	names map[string]string // of channels, by what the test calls them
 
 	mu     sync.Mutex // guards the fields below
 	knows  map[string]bool
@@ -32,11 +33,13 @@ type lab struct {
 func newLab(t *testing.T, channels ...string) *lab {
 	t.Helper()
 	suffix := func(group string) string { return membership.Suffix(50, group) }
-	l := &lab{t: t, table: membership.New(channellayer.NewLocal(), suffix), knows: make(map[string]bool)}
-	for _, name := range channels {
-		if err := l.table.Open(name, 100, channellayer.NewQueue()); err != nil {
+	l := &lab{t: t, table: membership.New(channellayer.NewLocal(), suffix), knows: make(map[string]bool), names: make(map[string]string)}
+	for _, channel := range channels {
+		name, err := l.table.Open("specific.a!", channellayer.NewCapacities(100, nil), channellayer.NewQueue())
+		if err != nil {
 			t.Fatal(err)
 		}
+		l.names[channel] = name
 	}
 	return l
 }
@@ -55,7 +58,7 @@ func (l *lab) register(_ context.Context, group string) error {
 }
 
 func (l *lab) join(group, channel string) error {
-	return l.table.Join(l.t.Context(), group, channel, l.register)
+	return l.table.Join(l.t.Context(), group, l.names[channel], l.register)
 }
 
 func (l *lab) mustJoin(group, channel string) {
@@ -97,29 +100,29 @@ func TestTable(t *testing.T) {
 		{"a group lingers when the last has left", func(_ *testing.T, l *lab) {
 			l.mustJoin("room", "a")
 			l.mustJoin("room", "b")
-			l.table.Leave("room", "a")
+			l.table.Leave("room", l.names["a"])
 			l.wantLingering(nil)
-			l.table.Close("b")
+			l.table.Close(l.names["b"])
 			l.wantLingering(nil, "room")
 			l.wantLingering(nil)
 		}},
 		{"who comes while it lingers costs nothing", func(_ *testing.T, l *lab) {
 			l.mustJoin("room", "a")
-			l.table.Leave("room", "a")
+			l.table.Leave("room", l.names["a"])
 			l.mustJoin("room", "b")
 			l.wantTold(1)
 			l.wantLingering(nil)
 		}},
 		{"unless the server may have forgotten it", func(_ *testing.T, l *lab) {
 			l.mustJoin("room", "a")
-			l.table.Leave("room", "a")
+			l.table.Leave("room", l.names["a"])
 			l.table.Doubt()
 			l.mustJoin("room", "b")
 			l.wantTold(2)
 		}},
 		{"or what was to be removed may not be there", func(_ *testing.T, l *lab) {
 			l.mustJoin("room", "a")
-			l.table.Leave("room", "a")
+			l.table.Leave("room", l.names["a"])
 			l.wantLingering(errAway, "room")
 			l.mustJoin("room", "b")
 			l.wantTold(2)
@@ -129,7 +132,7 @@ func TestTable(t *testing.T) {
 			if err := l.join("room", "a"); !errors.Is(err, errAway) {
 				t.Errorf("Join = %v, want %v", err, errAway)
 			}
-			if l.table.IsMember("a", "room") {
+			if l.table.IsMember(l.names["a"], "room") {
 				t.Error("it is a member")
 			}
 			l.answer = nil
@@ -139,21 +142,21 @@ func TestTable(t *testing.T) {
 		}},
 		{"Leave says whether there was a membership", func(t *testing.T, l *lab) {
 			l.mustJoin("room", "a")
-			if got := l.table.Leave("room", "b"); got {
+			if got := l.table.Leave("room", l.names["b"]); got {
 				t.Error("Leave(b) = true, want false")
 			}
-			if got := l.table.Leave("room", "a"); !got {
+			if got := l.table.Leave("room", l.names["a"]); !got {
 				t.Error("Leave(a) = false, want true")
 			}
 		}},
 		{"IsMember changes nothing", func(t *testing.T, l *lab) {
 			l.mustJoin("room", "a")
 			for channel, want := range map[string]bool{"a": true, "b": false, "unknown": false} {
-				if got := l.table.IsMember(channel, "other", "room"); got != want {
+				if got := l.table.IsMember(l.names[channel], "other", "room"); got != want {
 					t.Errorf("IsMember(%s) = %v, want %v", channel, got, want)
 				}
 			}
-			if l.table.Leave("room", "b") {
+			if l.table.Leave("room", l.names["b"]) {
 				t.Error("b was made a member")
 			}
 		}},
@@ -164,7 +167,7 @@ func TestTable(t *testing.T) {
 			l.wantLingering(nil, "ghost")
 		}},
 		{"a closed channel joins nothing", func(t *testing.T, l *lab) {
-			l.table.Close("a")
+			l.table.Close(l.names["a"])
 			if err := l.join("room", "a"); !errors.Is(err, channellayer.ErrNoChannel) {
 				t.Errorf("Join = %v, want ErrNoChannel", err)
 			}
@@ -172,7 +175,7 @@ func TestTable(t *testing.T) {
 		}},
 		{"after the end no channel opens", func(t *testing.T, l *lab) {
 			l.table.End()
-			if err := l.table.Open("c", 100, channellayer.NewQueue()); !errors.Is(err, channellayer.ErrClosed) {
+			if _, err := l.table.Open("specific.a!", channellayer.NewCapacities(100, nil), channellayer.NewQueue()); !errors.Is(err, channellayer.ErrClosed) {
 				t.Errorf("Open = %v, want ErrClosed", err)
 			}
 		}},
@@ -206,7 +209,7 @@ func TestWhoJoinsWaits(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLab(t, "a", "b")
 			l.mustJoin("room", "a")
-			l.table.Leave("room", "a")
+			l.table.Leave("room", l.names["a"])
 			leaving := l.table.StartLeaving(time.Now(), math.MaxInt)
 			joined := make(chan error, 1)
 			go func() { joined <- l.join("room", "b") }()
@@ -225,11 +228,11 @@ func TestWhoJoinsWaits(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLab(t, "a", "b")
 			l.mustJoin("room", "a")
-			l.table.Leave("room", "a")
+			l.table.Leave("room", l.names["a"])
 			l.table.StartLeaving(time.Now(), math.MaxInt)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			if err := l.table.Join(ctx, "room", "b", l.register); !errors.Is(err, context.DeadlineExceeded) {
+			if err := l.table.Join(ctx, "room", l.names["b"], l.register); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("Join = %v, want %v", err, context.DeadlineExceeded)
 			}
 		})
@@ -241,7 +244,7 @@ func TestStartLeaving(t *testing.T) {
 		l := newLab(t, "a")
 		for _, group := range []string{"first", "second", "third"} {
 			l.mustJoin(group, "a")
-			l.table.Leave(group, "a")
+			l.table.Leave(group, l.names["a"])
 			<-time.After(time.Second)
 		}
 		if got := l.table.StartLeaving(time.Now().Add(-4*time.Second), math.MaxInt); len(got) != 0 {
@@ -269,12 +272,12 @@ func TestSuffix(t *testing.T) {
 		{"a hash of what nobody is in is unknown", func(*lab) string { return membership.Suffix(50, long) }, "", false},
 		{"it is known until the representative is removed", func(l *lab) string {
 			l.mustJoin(long, "a")
-			l.table.Leave(long, "a")
+			l.table.Leave(long, l.names["a"])
 			return membership.Suffix(50, long)
 		}, long, true},
 		{"and no longer", func(l *lab) string {
 			l.mustJoin(long, "a")
-			l.table.Leave(long, "a")
+			l.table.Leave(long, l.names["a"])
 			l.wantLingering(nil, long)
 			return membership.Suffix(50, long)
 		}, "", false},

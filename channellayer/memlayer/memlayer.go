@@ -84,11 +84,7 @@ func (l *Layer) NewChannel(ctx context.Context, r channellayer.Receiver) (string
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
-	name := l.prefix + channellayer.Unguessable()
-	if err := l.local.Open(name, l.capacities.Of(name), r); err != nil {
-		return "", err
-	}
-	return name, nil
+	return l.local.Open(l.prefix, l.capacities, r), nil
 }
 
 // CloseChannel implements [channellayer.Layer].

@@ -179,11 +179,7 @@ func (l *Layer) NewChannel(ctx context.Context, r channellayer.Receiver) (string
 	if err := l.usable(ctx); err != nil {
 		return "", err
 	}
-	name := l.names.channel()
-	if err := l.memberships.Open(name, l.capacities.Of(name), r); err != nil {
-		return "", err
-	}
-	return name, nil
+	return l.memberships.Open(l.names.prefix, l.capacities, r)
 }
 
 // CloseChannel implements [channellayer.Layer].

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"strings"
 
-	"github.com/belleville/belleville/channellayer"
 	"github.com/belleville/belleville/channellayer/membership"
 )
 
@@ -35,9 +34,6 @@ func newNodeNames(nodeName string) nodeNames {
 	id := hex.EncodeToString(sum[:3]) + "." + hex.EncodeToString(b[:])
 	return nodeNames{id: id, prefix: nodePrefix + id + "!"}
 }
-
-// channel returns the name of a new channel. Nobody guesses it, however many others of this process he knows.
-func (n nodeNames) channel() string { return n.prefix + channellayer.Unguessable() }
 
 // representative returns the name of the channel that stands for the whole node in a group.
 func (n nodeNames) representative(group string) string { return n.prefix + n.suffix(group) }

@@ -179,11 +179,7 @@ func (l *Layer) NewChannel(ctx context.Context, r channellayer.Receiver) (string
 	if err := l.usable(ctx); err != nil {
 		return "", err
 	}
-	name := l.names.channel(l.opened.Add(1))
-	if err := l.groups.Open(name, l.capacities.Of(name), r); err != nil {
-		return "", err
-	}
-	return name, nil
+	return l.groups.Open(l.names.inbox(l.opened.Add(1)), l.capacities, r)
 }
 
 // CloseChannel implements [channellayer.Layer].

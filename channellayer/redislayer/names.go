@@ -61,10 +61,8 @@ func newNodeNames(nodeName string, lanes, hosts int) nodeNames {
 	return n
 }
 
-// channel returns the name of the channel with a number.
-func (n nodeNames) channel(number uint64) string {
-	return n.inboxes[number%uint64(len(n.inboxes))] + channellayer.Unguessable()
-}
+// inbox returns what the name of the channel with a number begins with.
+func (n nodeNames) inbox(number uint64) string { return n.inboxes[number%uint64(len(n.inboxes))] }
 
 // inboxOf returns what the name of the representative of a group begins with. Nobody outside this process can choose
 // groups that all come into one lane.

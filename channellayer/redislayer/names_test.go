@@ -53,7 +53,7 @@ func TestNodeNames(t *testing.T) {
 			t.Errorf("nodeOf(%q) = %q, %v, want %q", name, id, ok, n.id)
 		}
 	}
-	if name := n.channel(1<<64 - 1); channellayer.CheckChannelName(name) != nil {
+	if name := n.inbox(1<<64-1) + strings.Repeat("x", channellayer.TailLen); channellayer.CheckChannelName(name) != nil {
 		t.Errorf("the longest name, %q, is invalid", name)
 	}
 	for _, name := range []string{"", "specific.bv.", "specific.0f0f!g.room", "specific.bv." + strings.Repeat("x", 40), "jobs"} {

@@ -82,7 +82,7 @@ func newPubSubLayer(c Config) (*PubSubLayer, error) {
 		plain:      newSubscribers(),
 		ended:      make(chan struct{}),
 	}
-	if err := channellayer.CheckChannelName(l.prefix + channellayer.Unguessable()); err != nil {
+	if err := channellayer.CheckChannelName(l.prefix + strings.Repeat("x", channellayer.TailLen)); err != nil {
 		return nil, fmt.Errorf("redislayer: prefix: %w", err)
 	}
 	l.groups = membership.New(l.local, names.suffix)
@@ -138,11 +138,7 @@ func (l *PubSubLayer) NewChannel(ctx context.Context, r channellayer.Receiver) (
 	if err := l.usable(ctx); err != nil {
 		return "", err
 	}
-	name := l.prefix + channellayer.Unguessable()
-	if err := l.groups.Open(name, l.capacities.Of(name), r); err != nil {
-		return "", err
-	}
-	return name, nil
+	return l.groups.Open(l.prefix, l.capacities, r)
 }
 
 // CloseChannel implements [channellayer.Layer].
