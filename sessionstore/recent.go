@@ -31,6 +31,7 @@ type remembered[V any] struct {
 	value V
 	found bool
 	until time.Time
+	size  int
 }
 
 func newRecent[V any](bytes int, life time.Duration, now func() time.Time) *recent[V] {
@@ -73,10 +74,11 @@ func (r *recent[V]) put(begun int64, h hash, key string, v V, found bool, size i
 	if r.touches.Load() != begun {
 		return
 	}
+	r.dropLocked(h) // what is looked up again takes no more room
 	if r.size+size > r.bytes/2 {
 		r.old, r.young, r.size = r.young, make(map[hash]remembered[V]), 0
 	}
-	r.young[h] = remembered[V]{key, v, found, r.now().Add(life)}
+	r.young[h] = remembered[V]{key, v, found, r.now().Add(life), size}
 	r.size += size
 }
 
@@ -85,6 +87,12 @@ func (r *recent[V]) touched(h hash) {
 	r.touches.Add(1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.dropLocked(h)
+}
+
+// dropLocked forgets a key.
+func (r *recent[V]) dropLocked(h hash) {
+	r.size -= r.young[h].size
 	delete(r.young, h)
 	delete(r.old, h)
 }

@@ -88,3 +88,24 @@ func TestRecentIsBounded(t *testing.T) {
 		t.Errorf("%d bytes are remembered, want no more than %d", size, bound)
 	}
 }
+
+func TestRecentHasNothingTwice(t *testing.T) {
+	c := &clock{time.Unix(0, 0)}
+	r := newRecent[string](64<<10, time.Minute, c.now)
+	const keys = 100
+	for range 100 { // each time that what was remembered is too old
+		for i := range keys {
+			r.put(r.begin(), hashOf(i), fmt.Sprint(i), "", true, 1)
+		}
+		c.at = c.at.Add(time.Minute)
+	}
+	if got := len(r.young) + len(r.old); got != keys {
+		t.Errorf("%d entries for %d keys", got, keys)
+	}
+	for i := range keys {
+		r.touched(hashOf(i))
+	}
+	if r.size != 0 {
+		t.Errorf("%d bytes are counted, want 0 where nothing is remembered", r.size)
+	}
+}
