@@ -3,6 +3,7 @@ package layertest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -86,7 +87,7 @@ func (b *bench) expect(q *channellayer.Queue, want ...channellayer.Event) {
 	b.Helper()
 	for _, w := range want {
 		if got := b.next(q); !equal(map[string]any(got), map[string]any(w)) {
-			b.Fatalf("got event %.200v, want %.200v", got, w)
+			b.Fatalf("got event %.200s, want %.200s", fmt.Sprint(got), fmt.Sprint(w))
 		}
 	}
 }

@@ -20,7 +20,7 @@ func groupPromises() []promise {
 		{name: "a group without members takes events", keeps: emptyGroup},
 		{name: "a channel may be added and discarded by another node", keeps: foreignMember},
 		{name: "closing a channel takes it out of its groups", keeps: closeLeaves},
-		{name: "an open channel stays in its groups beyond the group expiry", keeps: lastingMember},
+		{name: "an open channel stays in its groups beyond the group expiry", keeps: lastingMember, setup: Setup{GroupExpiry: shortGroupExpiry}},
 		{name: "members may come and go while events are sent", keeps: restlessMembers, setup: Setup{Capacity: 10_000}},
 	}
 }

@@ -5,6 +5,7 @@
 package layertest
 
 import (
+	"cmp"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,9 +54,25 @@ type promise struct {
 	setup Setup // its zero fields are those of defaultSetup
 }
 
-// defaultSetup suits most promises. Redis counts in whole seconds.
+// defaultSetup suits most promises: nothing ends by itself, however busy the machine is.
 func defaultSetup() Setup {
-	return Setup{Nodes: 2, Capacity: 100, Expiry: 2 * time.Second, GroupExpiry: 4 * time.Second}
+	return Setup{Nodes: 2, Capacity: 100, Expiry: time.Minute, GroupExpiry: time.Minute}
+}
+
+// Those promises that are about the end of something have these. Redis counts in whole seconds.
+const (
+	shortExpiry      = 2 * time.Second
+	shortGroupExpiry = 4 * time.Second
+)
+
+// setupOf returns what a promise needs, and for the rest the default.
+func (p promise) setupOf() Setup {
+	s := defaultSetup()
+	s.Capacity = cmp.Or(p.setup.Capacity, s.Capacity)
+	s.Capacities = p.setup.Capacities
+	s.Expiry = cmp.Or(p.setup.Expiry, s.Expiry)
+	s.GroupExpiry = cmp.Or(p.setup.GroupExpiry, s.GroupExpiry)
+	return s
 }
 
 // Run tests that a layer keeps its promises.
@@ -89,11 +106,7 @@ func allPromises() []promise {
 
 // test tests one promise; advance is nil where the Bus has its own.
 func (p promise) test(t *testing.T, open Open, advance func(time.Duration)) {
-	setup := defaultSetup()
-	if p.setup.Capacity > 0 {
-		setup.Capacity = p.setup.Capacity
-	}
-	setup.Capacities = p.setup.Capacities
+	setup := p.setupOf()
 	bus := open(t, setup)
 	if len(bus.Nodes) != setup.Nodes {
 		t.Fatalf("the layer was opened with %d nodes, want %d", len(bus.Nodes), setup.Nodes)

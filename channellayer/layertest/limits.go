@@ -16,9 +16,9 @@ func limitPromises() []promise {
 		{name: "the first glob that matches says the capacity", keeps: globCapacity, setup: Setup{
 			Capacities: []channellayer.Capacity{{Glob: "one.*", Capacity: 1}, {Glob: "one.two", Capacity: 2}, {Glob: "*wo", Capacity: 2}},
 		}},
-		{name: "a stale event is not delivered", keeps: staleEvent},
-		{name: "a stale event in a plain channel is not delivered", keeps: stalePlainEvent},
-		{name: "stale events make room for others", keeps: staleMakesRoom, setup: small},
+		{name: "a stale event is not delivered", keeps: staleEvent, setup: Setup{Expiry: shortExpiry}},
+		{name: "a stale event in a plain channel is not delivered", keeps: stalePlainEvent, setup: Setup{Expiry: shortExpiry}},
+		{name: "stale events make room for others", keeps: staleMakesRoom, setup: Setup{Capacity: 3, Expiry: shortExpiry}},
 	}
 }
 

@@ -16,7 +16,7 @@ func listenPromises() []promise {
 		{name: "a listener that is full loses nothing", keeps: listenFull},
 		{name: "listening ends with its context", keeps: listenEnd},
 		{name: "a plain channel may be in a group", keeps: plainMember},
-		{name: "a plain channel leaves its groups after the group expiry", keeps: plainMemberExpiry},
+		{name: "a plain channel leaves its groups after the group expiry", keeps: plainMemberExpiry, setup: Setup{GroupExpiry: shortGroupExpiry}},
 	}
 }
 
