@@ -77,6 +77,7 @@ func openPostgres(u databaseURL, cfg Config) (*postgres, error) {
 // Statements prepared on such a connection may be missing at the next use, and settings would become those
 // of others.
 func (p *postgres) greet(ctx context.Context, conn *pgx.Conn) error {
+	registerKeys(conn.TypeMap())
 	var pid int32
 	var super bool
 	const sql = "SELECT pg_backend_pid(), current_setting('is_superuser') = 'on'"
