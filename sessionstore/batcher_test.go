@@ -48,6 +48,17 @@ func (tb *table) fetch(ctx context.Context, keys []int) (map[int]int, error) {
 	return found, tb.err
 }
 
+// sizes returns how many keys the queries were for.
+func (tb *table) sizes() []int {
+	tb.mu.Lock()
+	defer tb.mu.Unlock()
+	sizes := make([]int, len(tb.queries))
+	for i, q := range tb.queries {
+		sizes[i] = len(q)
+	}
+	return sizes
+}
+
 // start returns a batcher that asks tb.
 func (tb *table) start(workers *sync.WaitGroup) *batcher[int, int] {
 	return newBatcher(Config{}.withDefaults(), workers, tb.fetch)
@@ -63,6 +74,39 @@ func TestBatcher(t *testing.T) {
 			began := time.Now()
 			if v, ok, err := b.get(t.Context(), 7); v != 49 || !ok || err != nil || time.Since(began) != time.Millisecond {
 				t.Errorf("get = %d, %v, %v after %v, want 49 after the query's 1ms", v, ok, err, time.Since(began))
+			}
+		}},
+		{"a lone lookup after another one goes at once", time.Millisecond, func(t *testing.T, _ *table, b *batcher[int, int]) {
+			began := time.Now()
+			for range 3 {
+				ask(t, b, 1, func(int) int { return 7 })
+			}
+			if took := time.Since(began); took != 3*time.Millisecond {
+				t.Errorf("three took %v, want 3ms", took)
+			}
+		}},
+		{"after a query for some keys the next one waits a millisecond for company", time.Millisecond, func(t *testing.T, tb *table, b *batcher[int, int]) {
+			askCrowd(t, b)
+			began := time.Now()
+			var both sync.WaitGroup
+			for i := range 2 {
+				both.Go(func() {
+					<-time.After(time.Duration(i) * 500 * time.Microsecond)
+					ask(t, b, 1, func(int) int { return 20 + i })
+				})
+			}
+			both.Wait()
+			if took := time.Since(began); took != 2*time.Millisecond || !slices.Equal(tb.sizes(), []int{1, 9, 2}) {
+				t.Errorf("queries for %v keys, the last one back after %v, want 1, 9, 2, and 2ms", tb.sizes(), took)
+			}
+		}},
+		{"a query waits no longer than until it has 32 keys", time.Millisecond, func(t *testing.T, tb *table, b *batcher[int, int]) {
+			askCrowd(t, b)
+			<-time.After(100 * time.Microsecond)
+			began := time.Now()
+			ask(t, b, 32, func(i int) int { return i })
+			if took := time.Since(began); took != time.Millisecond || !slices.Equal(tb.sizes(), []int{1, 9, 32}) {
+				t.Errorf("queries for %v keys, the last one back after %v, want 1, 9, 32, and 1ms", tb.sizes(), took)
 			}
 		}},
 		{"a key that is not there is not found", 0, func(t *testing.T, _ *table, b *batcher[int, int]) {
@@ -205,6 +249,15 @@ func ask(t *testing.T, b *batcher[int, int], n int, key func(i int) int) {
 		})
 	}
 	all.Wait()
+}
+
+// askCrowd has a query go for one key, and the next one for nine.
+func askCrowd(t *testing.T, b *batcher[int, int]) {
+	var both sync.WaitGroup
+	both.Go(func() { ask(t, b, 1, func(int) int { return 0 }) })
+	<-time.After(500 * time.Microsecond)
+	ask(t, b, 9, func(i int) int { return 1 + i })
+	both.Wait()
 }
 
 func TestBatcherTellsAllOfAnError(t *testing.T) {
