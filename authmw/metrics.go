@@ -2,6 +2,7 @@ package authmw
 
 import (
 	"errors"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -21,11 +22,13 @@ type metrics struct {
 	tossed  prometheus.Counter
 	flooded prometheus.Counter
 	seconds prometheus.Histogram
+
+	authenticated func() prometheus.Counter // of results, found by its label once
 }
 
 // newMetrics makes the metrics in reg, which may be nil; all middleware with one reg shares them.
 func newMetrics(reg prometheus.Registerer) *metrics {
-	return &metrics{
+	m := &metrics{
 		results: registered(reg, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "auth_visitors_total",
 			Help: "Visitors who were looked up, by result.",
@@ -44,6 +47,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12), // to 2.4 s
 		})),
 	}
+	m.authenticated = sync.OnceValue(func() prometheus.Counter { return m.results.WithLabelValues(resultAuthenticated) })
+	return m
 }
 
 // registered puts c into reg, or returns what is in there already.
@@ -64,9 +69,9 @@ func registered[C prometheus.Collector](reg prometheus.Registerer, c C) C {
 }
 
 func (m *metrics) recognised(u *djangocompat.User) {
-	result := resultAnonymous
 	if u.IsAuthenticated() {
-		result = resultAuthenticated
+		m.authenticated().Inc()
+		return
 	}
-	m.results.WithLabelValues(result).Inc()
+	m.results.WithLabelValues(resultAnonymous).Inc()
 }

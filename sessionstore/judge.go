@@ -17,10 +17,13 @@ type claim struct {
 // claimOf returns what a session says of its user, whose primary key is of a kind.
 func (s *Store) claimOf(session djangocompat.SessionData, kind djangocompat.PKKind) claim {
 	id, ok := session.Get(djangocompat.AuthUserIDKey)
-	if !ok || !session.Has(djangocompat.AuthBackendKey) {
+	if !ok {
 		return claim{reason: NoLogin}
 	}
 	backend, ok := session.GetString(djangocompat.AuthBackendKey)
+	if !ok && !session.Has(djangocompat.AuthBackendKey) {
+		return claim{reason: NoLogin}
+	}
 	i := slices.Index(s.cfg.AuthenticationBackends, backend)
 	switch {
 	case s.withoutDatabase() && ok && i >= 0:

@@ -2,6 +2,7 @@ package sessionstore
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -58,11 +59,14 @@ type metrics struct {
 	up      prometheus.GaugeFunc
 	open    prometheus.GaugeFunc
 	busy    prometheus.GaugeFunc
+
+	// What handshakes count most often, found by its labels once.
+	found, loggedIn func() prometheus.Counter
 }
 
 // newMetrics makes the metrics of s.
 func newMetrics(s *Store) *metrics {
-	return &metrics{
+	m := &metrics{
 		loads:   counter("sessions_loaded_total", "Sessions loaded, by result.", "result"),
 		checks:  counter("sessions_users_checked_total", "Sessions whose user was looked for, by verdict.", "verdict"),
 		saves:   counter("sessions_saved_total", "Sessions saved, by result.", "result"),
@@ -93,6 +97,9 @@ func newMetrics(s *Store) *metrics {
 			return float64(busy)
 		}),
 	}
+	m.found = sync.OnceValue(func() prometheus.Counter { return m.loads.WithLabelValues(string(loadFound)) })
+	m.loggedIn = sync.OnceValue(func() prometheus.Counter { return m.checks.WithLabelValues(LoggedIn.String()) })
+	return m
 }
 
 func counter(name, help, label string) *prometheus.CounterVec {
@@ -130,9 +137,21 @@ func (m *metrics) unregister(reg prometheus.Registerer) {
 	}
 }
 
-func (m *metrics) loaded(r loadResult) { m.loads.WithLabelValues(string(r)).Inc() }
+func (m *metrics) loaded(r loadResult) {
+	if r == loadFound {
+		m.found().Inc()
+		return
+	}
+	m.loads.WithLabelValues(string(r)).Inc()
+}
 
-func (m *metrics) checked(r Reason) { m.checks.WithLabelValues(r.String()).Inc() }
+func (m *metrics) checked(r Reason) {
+	if r == LoggedIn {
+		m.loggedIn().Inc()
+		return
+	}
+	m.checks.WithLabelValues(r.String()).Inc()
+}
 
 func (m *metrics) checkFailed() { m.checks.WithLabelValues("unavailable").Inc() }
 
