@@ -107,7 +107,7 @@ func TestF19OwnClock(t *testing.T) {
 	t.Run("Postgres", func(t *testing.T) {
 		s := openSite(t, pgtest.Open(t))
 		s.migrate("up", "channels_postgres")
-		other, err := pglayer.New(t.Context(), pglayer.Config{Database: pglayer.Database{URL: djangocompat.NewSecret(s.db.URL())}})
+		other, err := pglayer.New(t.Context(), pglayer.Config{Database: pglayer.Database{URL: djangocompat.NewSecret(pgtest.Restricted(t, s.db.URL()))}})
 		must(t, err)
 		t.Cleanup(func() { must(t, other.Close()) })
 		clockMoves(t, s, other, "Postgres", "BELLEVILLE_CHANNEL_LAYERS_DEFAULT_BACKEND=channels_postgres.core.PostgresChannelLayer")
@@ -126,7 +126,7 @@ func clockMoves(t *testing.T, s *site, other form, layer string, env ...string) 
 	t.Helper()
 	long, short := s.logins("long", 500, 1, 14*24*time.Hour), s.logins("short", 100, 1, 30*time.Minute)
 	spare := s.logins("spare", 50, 1, 14*24*time.Hour)
-	b := prepare(t, s.db.URL(), append(env, "BELLEVILLE_LIVE_TRIGGERS=off", "BELLEVILLE_LIVE_RECHECK_INTERVAL="+clockRecheck.String(),
+	b := prepare(t, pgtest.Restricted(t, s.db.URL()), append(env, "BELLEVILLE_LIVE_TRIGGERS=off", "BELLEVILLE_LIVE_RECHECK_INTERVAL="+clockRecheck.String(),
 		"BELLEVILLE_LIMITS_PING_INTERVAL="+clockPing.String(), "BELLEVILLE_LIMITS_PONG_TIMEOUT="+clockPong.String(),
 		"BELLEVILLE_ROUTES_2_PATH=ws/open/", "BELLEVILLE_ROUTES_2_CONSUMER=relay", "BELLEVILLE_ROUTES_2_ALLOW=authenticated",
 		"BELLEVILLE_ROUTES_2_GROUPS=open", "BELLEVILLE_ROUTES_2_PUBLISH=numbered")...)
