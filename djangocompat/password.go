@@ -20,7 +20,7 @@ var (
 	ErrPasswordCost = errors.New("asks for too much work")
 
 	// ErrPasswordUnsupported means that Django checks such a password, given the right library, and this
-	// package does not: argon2d, version 16 of argon2, crypt.
+	// package does not: crypt.
 	ErrPasswordUnsupported = errors.New("not supported")
 
 	// ErrPasswordNUL means that a password with a NUL in it was given to bcrypt, which knows no such.

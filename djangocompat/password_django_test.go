@@ -2,6 +2,7 @@ package djangocompat_test
 
 import (
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -97,5 +98,37 @@ func exchangePasswords(t *testing.T, hashers, readOnly map[string]string, module
 		if got := answer.Checked[i]; got != [2]bool{right, anew} {
 			t.Errorf("Django says of %q in %q: right, to be hashed anew: %v, want %v, %v", item[1], item[2], got, right, anew)
 		}
+	}
+}
+
+// oldArgon2Script hashes with the library that Django uses.
+const oldArgon2Script = `
+from argon2.low_level import hash_secret, Type
+a = ["argon2" + hash_secret(p.encode(), s.encode(), t, m, n, size, Type(variety), version).decode()
+    for variety, version, p, s, t, m, n, size in q]`
+
+// TestOldArgon2 has Python hash passwords by all varieties and versions of argon2, and Go check them.
+func TestOldArgon2(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var question [][]any
+	var passwords []string
+	for i := range 96 {
+		lanes := 1 + random.IntN(5)
+		password := strings.Repeat("é", random.IntN(40)) + "1"
+		passwords = append(passwords, password)
+		question = append(question, []any{
+			i % 3, []int{16, 19}[i/3%2], password, "saltsalt" + strings.Repeat("s", random.IntN(20)),
+			1 + random.IntN(4), 8*lanes + random.IntN(1200), lanes, 4 + random.IntN(120),
+		})
+	}
+	var answer []string
+	askDjango(t, oldArgon2Script, question, &answer, "argon2")
+	if len(answer) != len(question) {
+		t.Fatalf("Python made %d, want %d", len(answer), len(question))
+	}
+	h := newHashers(t, everyHasher("argon2"))
+	for i, encoded := range answer {
+		checkVerdictOf(t, h, passwords[i], encoded, djangocompat.PasswordOutdated)
+		checkVerdictOf(t, h, "wrong", encoded, djangocompat.PasswordWrong)
 	}
 }

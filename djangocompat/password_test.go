@@ -68,8 +68,9 @@ func TestCheckPasswordRefuses(t *testing.T) {
 		{"argon2: less memory than eight blocks a thread", "argon2$argon2id$v=19$m=512,t=1,p=64$Q1FVNFpucDlwcmhi$rjNp+", djangocompat.ErrPasswordMalformed},
 		{"argon2: a hash without bytes", "argon2$argon2id$v=19$m=512,t=1,p=1$Q1FVNFpucDlwcmhi$", djangocompat.ErrPasswordMalformed},
 		{"argon2: a line end in base 64", "argon2$argon2id$v=19$m=512,t=1,p=1$Q1FVNFpucDlwcmhi\n$rjNpy+IG", djangocompat.ErrPasswordMalformed},
-		{"argon2d", "argon2$argon2d$v=19$m=512,t=1,p=1" + argon2, djangocompat.ErrPasswordUnsupported},
-		{"argon2 of version 16", "argon2$argon2id$m=512,t=1,p=1" + argon2, djangocompat.ErrPasswordUnsupported},
+		{"argon2: a variety that there is not", "argon2$argon2x$v=19$m=512,t=1,p=1" + argon2, djangocompat.ErrPasswordMalformed},
+		{"argon2: a version that there is not", "argon2$argon2id$v=18$m=512,t=1,p=1" + argon2, djangocompat.ErrPasswordMalformed},
+		{"argon2d: too much memory", "argon2$argon2d$v=16$m=524289,t=1,p=1" + argon2, djangocompat.ErrPasswordCost},
 
 		{"bcrypt: too many rounds", strings.Replace(bcryptOfZero, "$04$", "$17$", 1), djangocompat.ErrPasswordCost},
 		{"bcrypt: as many as bcrypt has", strings.Replace(bcryptOfZero, "$04$", "$31$", 1), djangocompat.ErrPasswordCost},

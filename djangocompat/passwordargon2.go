@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/argon2"
+
+	oldargon2 "github.com/belleville/belleville/djangocompat/internal/argon2"
 )
 
 const (
@@ -39,8 +41,8 @@ func (c argon2Cost) check() error {
 	return nil
 }
 
-// argon2Hasher is Django's Argon2PasswordHasher. It writes argon2id, and reads argon2i too. Nothing here
-// computes argon2d, or version 16 of argon2, which Django reads.
+// argon2Hasher is Django's Argon2PasswordHasher. It writes argon2id of version 19, and reads the other varieties and
+// version 16, too.
 type argon2Hasher struct {
 	cost    argon2Cost
 	minSalt int
@@ -73,17 +75,10 @@ func (h argon2Hasher) open(encoded string) (sealed, error) {
 		version = fields[2]
 		fields = append(fields[:2:2], fields[3:]...)
 	}
-	if len(fields) != 5 || version != "v=16" && version != "v=19" {
+	if _, known := argon2Varieties[s.variety]; !known || len(fields) != 5 || version != "v=16" && version != "v=19" {
 		return nil, malformed
 	}
-	switch {
-	case s.variety == "argon2d":
-		return nil, &PasswordError{"argon2d", ErrPasswordUnsupported}
-	case s.variety != "argon2i" && s.variety != "argon2id":
-		return nil, malformed
-	case version == "v=16":
-		return nil, &PasswordError{s.variety + " version 16", ErrPasswordUnsupported}
-	}
+	s.old = version == "v=16"
 	if !s.cost.parse(fields[2]) {
 		return nil, malformed
 	}
@@ -131,19 +126,33 @@ func strictBase64(text string) ([]byte, bool) {
 // argon2Sealed is what an argon2Hasher wrote.
 type argon2Sealed struct {
 	hasher  argon2Hasher
-	variety string // "argon2i" or "argon2id"
+	variety string // one of argon2Varieties
+	old     bool   // version 16
 	cost    argon2Cost
 	salt    []byte
 	hash    []byte
 }
 
+var argon2Varieties = map[string]oldargon2.Variety{"argon2d": oldargon2.D, "argon2i": oldargon2.I, "argon2id": oldargon2.ID}
+
 // key returns the hash of password, as long as s.hash.
 func (s argon2Sealed) key(password string) []byte {
-	derive := argon2.IDKey
-	if s.variety == "argon2i" {
-		derive = argon2.Key
+	time, memory, size := uint32(s.cost.time), uint32(s.cost.memory), uint32(len(s.hash))
+	switch {
+	case s.old || s.variety == "argon2d":
+		p := oldargon2.Params{
+			Variety: argon2Varieties[s.variety], Version: oldargon2.Version19,
+			Time: time, Memory: memory, Lanes: uint32(s.cost.threads), Size: size, Pause: giveWay,
+		}
+		if s.old {
+			p.Version = oldargon2.Version16
+		}
+		return p.Key([]byte(password), s.salt)
+	case s.variety == "argon2i":
+		return argon2.Key([]byte(password), s.salt, time, memory, uint8(s.cost.threads), size)
+	default:
+		return argon2.IDKey([]byte(password), s.salt, time, memory, uint8(s.cost.threads), size)
 	}
-	return derive([]byte(password), s.salt, uint32(s.cost.time), uint32(s.cost.memory), uint8(s.cost.threads), uint32(len(s.hash)))
 }
 
 func (s argon2Sealed) verify(password string) (bool, error) {
@@ -153,7 +162,7 @@ func (s argon2Sealed) verify(password string) (bool, error) {
 // outdated goes by the parameters and the salt. Which of the two lengths of hash is up to date depends on the
 // version of Django's library: both are.
 func (s argon2Sealed) outdated() bool {
-	return s.variety != "argon2id" || s.cost != s.hasher.cost || len(s.salt) < s.hasher.minSalt ||
+	return s.variety != "argon2id" || s.old || s.cost != s.hasher.cost || len(s.salt) < s.hasher.minSalt ||
 		len(s.hash) != argon2Size && len(s.hash) != oldArgon2Size
 }
 

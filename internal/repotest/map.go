@@ -18,6 +18,8 @@ var floors = map[string]int{
 	"internal/swapfile": 0,
 	"channellayer":      0, // it stands on nothing
 
+	"djangocompat/internal/argon2": 0,
+
 	"djangocompat":            1,
 	"sessionstore/cache":      1,
 	"channellayer/membership": 1,
@@ -79,7 +81,7 @@ var homes = map[string][]string{
 	"github.com/tinylib/msgp":               {"channellayer/wireformat"},
 	"github.com/BurntSushi/toml":            {"config"},
 	"github.com/alecthomas/kong":            {"cmd/belleville"},
-	"golang.org/x/crypto":                   {"djangocompat"},
+	"golang.org/x/crypto":                   {"djangocompat", "djangocompat/internal/argon2"},
 	"golang.org/x/sync":                     {"sessionstore", "authmw/live", "cmd/belleville", "cmd/belleville/demo"},
 	"github.com/coder/websocket":            {},
 	"github.com/chromedp":                   {},
