@@ -85,14 +85,23 @@ func newMetrics(l *Live, reg prometheus.Registerer) *metrics {
 	for _, what := range []string{touchedSession, touchedUser, touchedAll} {
 		m.touched.WithLabelValues(what)
 	}
+	for _, result := range []string{batchAnswered, batchUnavailable} {
+		m.batches.WithLabelValues(result) // or a histogram's dozen lines would come with the first fault
+	}
 	return m
 }
 
+// The results of a batch.
+const (
+	batchAnswered    = "ok"
+	batchUnavailable = "unavailable"
+)
+
 // asked notes a batch.
 func (m *metrics) asked(sessions int, took time.Duration, err error) {
-	result := "ok"
+	result := batchAnswered
 	if err != nil {
-		result = "unavailable"
+		result = batchUnavailable
 	}
 	m.batches.WithLabelValues(result).Observe(took.Seconds())
 	m.size.Observe(float64(sessions))
