@@ -34,7 +34,7 @@ func (c *conn) refuseWith(r consumers.Response) {
 // handshake begins to decide about an opening handshake, on the owner's goroutine.
 func (s *Server) handshake(c *conn, h *head) {
 	if status := h.checkUpgrade(); status != 0 {
-		c.refuseWith(consumers.Response{Status: status, Reason: consumers.ReasonMalformed})
+		c.refuseWith(h.refusal(status))
 		return
 	}
 	scope, err := s.scope(h, c.opening.peer)

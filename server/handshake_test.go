@@ -110,6 +110,7 @@ func TestT25RequestHeads(t *testing.T) {
 		{"the authority form", with("/ws/", "example.com:80"), 400},
 		{"absolute form without a host", with("/ws/", "http:///ws/"), 400},
 		{"absolute form with a user", with("/ws/", "http://example.com@example.org/ws/"), 400},
+		{"absolute form with a user, of the same host", with("/ws/", "http://user@example.com/ws/"), 400},
 		{"a Host with a user", with(host, "Host: a@example.com\r\n"), 400},
 		{"a Host with a path", with(host, "Host: example.com/x\r\n"), 400},
 		{"two hosts in a list", with(host, "Host: example.com, example.org\r\n"), 400},

@@ -158,6 +158,10 @@ func (discard) Enabled(context.Context, slog.Level) bool { return false }
 // plain serves one request of plain HTTP.
 func (s *Server) plain(w http.ResponseWriter, r *http.Request) {
 	h := headOf(r)
+	if h.exceeds(s.cfg.Load()) {
+		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: consumers.ReasonMalformed})
+		return
+	}
 	if h.wantsUpgrade() && r.ProtoMajor == 1 {
 		s.upgradeHijacked(w, h)
 		return
@@ -187,10 +191,22 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request) {
 	exchange, ok := instance.(*consumers.Exchange)
 	if !ok {
 		consumers.Abandon(instance)
-		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusUpgradeRequired, Header: http.Header{"Upgrade": {"websocket"}}})
+		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusUpgradeRequired, Header: offer(r)})
 		return
 	}
 	exchange.ServeHTTP(w, r)
+}
+
+// offer returns the fields that answer a plain request for a WebSocket. In HTTP/2 there are no such fields. RFC 9110
+// §15.5.22, RFC 9113 §8.2.2.
+func offer(r *http.Request) http.Header {
+	switch {
+	case r.ProtoMajor != 1:
+		return nil
+	case r.Close, r.ProtoMinor == 0, r.ContentLength != 0: // net/http ends a connection where "close" stands first
+		return http.Header{"Upgrade": {"websocket"}, "Connection": {"close", "Upgrade"}}
+	}
+	return http.Header{"Upgrade": {"websocket"}, "Connection": {"Upgrade"}}
 }
 
 // ticketOf returns the place in the counts of a connection that net/http serves.
@@ -226,10 +242,15 @@ func (s *Server) denyHTTP(w http.ResponseWriter, err error) {
 	_, _ = w.Write(body) // the client may be gone
 }
 
-// headOf returns the head of a request that net/http read.
+// headOf returns the head of a request that net/http read, with the fields that it keeps apart.
 func headOf(r *http.Request) *head {
 	h := &head{method: r.Method, target: r.RequestURI, minor: r.ProtoMinor}
-	h.fields = append(h.fields, consumers.HeaderField{Name: "host", Value: r.Host})
+	if r.Host != "" {
+		h.fields = append(h.fields, consumers.HeaderField{Name: "host", Value: r.Host})
+	}
+	for _, coding := range r.TransferEncoding {
+		h.fields = append(h.fields, consumers.HeaderField{Name: "transfer-encoding", Value: coding})
+	}
 	for name, values := range r.Header {
 		if strings.Contains(name, "_") {
 			continue
@@ -239,6 +260,16 @@ func headOf(r *http.Request) *head {
 		}
 	}
 	return h
+}
+
+// exceeds reports whether a head is larger than it may be, which net/http, where it reads one, does not look at so
+// closely.
+func (h *head) exceeds(limits *Config) bool {
+	size := len(h.method) + len(h.target) + len("  HTTP/1.1\r\n\r\n")
+	for _, f := range h.fields {
+		size += len(f.Name) + len(f.Value) + len(":\r\n")
+	}
+	return len(h.fields) > limits.MaxHeaders || size > limits.MaxHead
 }
 
 // upgradeHijacked takes a connection back from net/http, as when a proxy keeps one for several requests and

@@ -1,10 +1,15 @@
 package server_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -87,4 +92,65 @@ func TestARefusalSaysWhyToWhoOperatesTheSite(t *testing.T) {
 	if strings.Contains(log.String(), "canary") {
 		t.Error("something of a client is in the log")
 	}
+}
+
+func TestARefusalSaysWhatWouldBeRight(t *testing.T) {
+	const get = "GET /ws/ HTTP/1.1\r\nHost: example.com\r\n"
+	upgrade := http.Header{"Upgrade": {"websocket"}, "Connection": {"Upgrade"}}
+	final := http.Header{"Upgrade": {"websocket"}, "Connection": {"close", "Upgrade"}}
+	tests := []struct {
+		name   string
+		say    string
+		status int
+		want   http.Header
+		ends   bool // the connection, with the answer
+	}{
+		{"a version that is not spoken", with("Version: 13", "Version: 8"), 426, http.Header{
+			"Upgrade": {"websocket"}, "Connection": {"close, Upgrade"}, "Sec-Websocket-Version": {"13"},
+		}, true},
+		{"a method that is none of a handshake", with("GET", "POST"), 405, http.Header{"Allow": {"GET"}}, true},
+		{"a HEAD, whose answer has no body", with("GET", "HEAD"), 405, http.Header{"Allow": {"GET"}, "Content-Length": {"0"}}, true},
+		{"a plain request", get + "\r\n", 426, upgrade, false},
+		{"the last plain request", get + "Connection: close\r\n\r\n", 426, final, true},
+		{"a plain request with a body", get + "Content-Length: 5\r\n\r\nhello", 426, final, true},
+		{"a plain request of HTTP/1.0", "GET /ws/ HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", 426, final, true},
+	}
+	onBoth(t, echoes, server.Config{}, func(t *testing.T, s *site) {
+		for _, tt := range tests {
+			t.Run(tt.name, func(t *testing.T) {
+				p := s.raw(t)
+				p.say(tt.say)
+				if !tt.ends {
+					p.endWrite()
+				}
+				text, err := io.ReadAll(p.r)
+				if err != nil {
+					t.Fatalf("read the answer to its end: %v", err)
+				}
+				head, body, _ := strings.Cut(string(text), "\r\n\r\n")
+				r, err := http.ReadResponse(bufio.NewReader(strings.NewReader(head+"\r\n\r\n")), nil)
+				if err != nil || r.StatusCode != tt.status {
+					t.Fatalf("answer = %v, %v, want %d", r, err, tt.status)
+				}
+				for name, want := range tt.want {
+					if got := fieldLines(head, name); !slices.Equal(got, want) {
+						t.Errorf("%s = %q, want %q", name, got, want)
+					}
+				}
+				if want := r.Header.Get("Content-Length"); strconv.Itoa(len(body)) != want {
+					t.Errorf("%d bytes follow the head, want %s", len(body), want)
+				}
+			})
+		}
+	})
+}
+
+// fieldLines returns the values of a field as they stand in a head, which [http.ReadResponse] does not tell of Connection.
+func fieldLines(head, name string) (values []string) {
+	for line := range strings.SplitSeq(head, "\r\n") {
+		if n, v, ok := strings.Cut(line, ": "); ok && strings.EqualFold(n, name) {
+			values = append(values, v)
+		}
+	}
+	return values
 }

@@ -146,6 +146,22 @@ func TestPlainRequestsComeOverBothVersionsOfHTTP(t *testing.T) {
 	}
 }
 
+// HTTP/2 has no fields that say what a connection could become; a client that meets one gives the answer up.
+func TestAWebSocketAskedForOverHTTP2IsAnswered(t *testing.T) {
+	s, f, _ := serveTLS(t, echoes(), server.Config{})
+	transport := &http.Transport{TLSClientConfig: f.client(t, "h2"), ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	client := http.Client{Transport: transport}
+	r, err := client.Get("https://" + s.addr + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Body.Close()
+	if r.StatusCode != http.StatusUpgradeRequired || r.ProtoMajor != 2 || r.Header["Upgrade"] != nil || r.Header["Connection"] != nil {
+		t.Errorf("answer = %d over %s with %q, want 426 over HTTP/2.0 and neither Upgrade nor Connection", r.StatusCode, r.Proto, r.Header)
+	}
+}
+
 func TestOldVersionsOfTLSAreRefused(t *testing.T) {
 	s, f, _ := serveTLS(t, tellers(), server.Config{})
 	cfg := f.client(t)

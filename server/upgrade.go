@@ -63,6 +63,18 @@ func (h *head) checkUpgrade() int {
 	return 0
 }
 
+// refusal is the answer to an opening handshake that is refused with a status. RFC 9110 §9.3.2, §15.5.6.
+func (h *head) refusal(status int) consumers.Response {
+	r := consumers.Response{Status: status, Reason: consumers.ReasonMalformed}
+	if status == http.StatusMethodNotAllowed {
+		r.Header = http.Header{"Allow": {http.MethodGet}}
+	}
+	if h.method == http.MethodHead {
+		r.Body = []byte{}
+	}
+	return r
+}
+
 // isFor reports whether a target in absolute form names the host that the Host field does: one program would
 // believe the one, and one the other. RFC 9112 §3.2.2.
 func (h *head) isFor(host string) bool {
@@ -70,7 +82,7 @@ func (h *head) isFor(host string) bool {
 		return true
 	}
 	u, err := url.ParseRequestURI(h.target)
-	return err == nil && strings.EqualFold(u.Host, host)
+	return err == nil && u.User == nil && strings.EqualFold(u.Host, host)
 }
 
 // hasBody reports whether a request may have a body, or says what could be read as if it had.
@@ -184,14 +196,15 @@ func appendRefused(dst []byte, r consumers.Response) []byte {
 	dst = strconv.AppendInt(dst, int64(r.Status), 10)
 	dst = append(dst, ' ')
 	dst = append(dst, http.StatusText(r.Status)...)
-	dst = append(dst, "\r\nConnection: close\r\nContent-Length: "...)
+	dst = append(dst, "\r\nConnection: close"...)
+	if r.Status == http.StatusUpgradeRequired { // RFC 9110 §15.5.22, RFC 6455 §4.4
+		dst = append(dst, ", Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13"...)
+	}
+	dst = append(dst, "\r\nContent-Length: "...)
 	dst = strconv.AppendInt(dst, int64(len(body)), 10)
 	dst = append(dst, "\r\n"...)
 	if contentType == "" {
 		dst = append(dst, "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n"...)
-	}
-	if r.Status == http.StatusUpgradeRequired {
-		dst = append(dst, "Sec-WebSocket-Version: 13\r\n"...)
 	}
 	dst = appendFields(dst, r.Header)
 	dst = append(dst, "\r\n"...)
