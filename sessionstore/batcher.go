@@ -2,6 +2,7 @@ package sessionstore
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -16,9 +17,10 @@ const patience = 5 * time.Millisecond
 // Where lookups come in crowds, a query waits for company: there are two messages to and fro for each, whatever they ask
 // for, and what wakes whom costs more than the keys.
 const (
-	crowd  = 4                // keys of a query after which the next one waits
-	enough = 32               // keys that it waits for
-	gather = time.Millisecond // how long it waits
+	crowd  = 4                    // keys of a query after which the next one waits
+	enough = 32                   // keys that it waits for
+	gather = 2 * time.Millisecond // how long it waits, once somebody is there
+	lull   = 25 * gather          // after which who comes is alone again
 )
 
 // grains is how many timers there are in the time that a lookup may take: those who ask within a grain share one, and
@@ -37,29 +39,37 @@ type batcher[K comparable, V any] struct {
 
 	// Shared with whoever looks something up.
 	mu      sync.Mutex // guards the fields below
-	queue   []K
-	lookups map[K]*lookup[V] // of what is in the queue
-	out     int              // queries that are out, or wait for company
-	waits   bool             // one does
-	last    time.Time        // when the last one went out, or was about to
-	late    *late            // of whoever asked last
+	queue   []*batch[K, V]
+	queued  map[K]place[K, V] // of the keys in the queue
+	out     int               // queries that are out, or wait for company
+	waits   bool              // one does
+	last    time.Time         // when the last one went out, or was about to
+	crowded time.Time         // when the last one went out that was for a crowd
+	late    *late             // of whoever asked last
 	closed  bool
+}
+
+// batch is what one query asks for, and what all who wait for it have in common.
+type batch[K comparable, V any] struct {
+	keys  []K         // each once
+	asked []time.Time // when each was last asked for; guarded by the batcher's mu
+
+	done   chan struct{} // closed when the fields below are set
+	late   []K           // of keys: nobody waited for them any more, and they were not asked for
+	values map[K]V
+	err    error
+}
+
+// place says where a key is in the queue.
+type place[K comparable, V any] struct {
+	batch *batch[K, V]
+	at    int
 }
 
 // late is when the lookups of a moment have waited long enough.
 type late struct {
 	from time.Time     // when the first of them was asked for
 	over chan struct{} // closed then
-}
-
-// lookup is what all who ask for one key at one time wait for.
-type lookup[V any] struct {
-	asked time.Time     // when it was last asked for; guarded by the batcher's mu
-	done  chan struct{} // closed when the fields below are set
-
-	value V
-	found bool
-	err   error
 }
 
 func newBatcher[K comparable, V any](cfg Config, workers *sync.WaitGroup, fetch func(context.Context, []K) (map[K]V, error)) *batcher[K, V] {
@@ -69,60 +79,75 @@ func newBatcher[K comparable, V any](cfg Config, workers *sync.WaitGroup, fetch 
 		timeout: cfg.QueryTimeout,
 		workers: workers,
 		full:    make(chan struct{}, 1),
-		lookups: make(map[K]*lookup[V]),
+		queued:  make(map[K]place[K, V]),
 	}
 }
 
 // get returns the value of key, and whether there is one, as it is after get was called: it never joins a
 // query that is out already, which may have read what is no longer so.
 func (b *batcher[K, V]) get(ctx context.Context, key K) (V, bool, error) {
-	l, late, err := b.enqueue(ctx, key)
+	var none V
+	in, late, err := b.enqueue(ctx, key)
 	if err != nil {
-		var none V
 		return none, false, err
 	}
 	select {
-	case <-l.done:
-		return l.value, l.found, l.err
+	case <-in.done:
+		if !slices.Contains(in.late, key) {
+			value, found := in.values[key]
+			return value, found, in.err
+		}
 	case <-late.over:
-		err = &DatabaseError{Fault: FaultTimeout}
 	case <-ctx.Done():
-		err = waitError(ctx)
+		return none, false, waitError(ctx)
 	}
-	var none V
-	return none, false, err
+	return none, false, &DatabaseError{Fault: FaultTimeout}
 }
 
-// enqueue puts key into the queue, unless it is there, and sees to it that the queue gets shorter.
-func (b *batcher[K, V]) enqueue(ctx context.Context, key K) (*lookup[V], *late, error) {
+// enqueue puts key into the queue, unless it is there, and sees to it that the queue gets shorter. It returns the batch
+// that the key is in.
+func (b *batcher[K, V]) enqueue(ctx context.Context, key K) (*batch[K, V], *late, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return nil, nil, &DatabaseError{Fault: FaultClosed}
 	}
-	l := b.lookups[key]
-	if l == nil {
-		if len(b.queue) >= b.waiting {
+	p, ok := b.queued[key]
+	if !ok {
+		if len(b.queued) >= b.waiting {
 			return nil, nil, &DatabaseError{Fault: FaultOverload}
 		}
-		l = &lookup[V]{done: make(chan struct{})}
-		b.queue = append(b.queue, key)
-		b.lookups[key] = l
-		if b.waits && len(b.queue) == enough {
-			poke(b.full)
-		}
+		p = b.appendLocked(key)
 	}
-	l.asked = time.Now()
-	if b.late == nil || l.asked.Sub(b.late.from) >= b.timeout/grains {
-		b.late = newLate(l.asked, b.timeout)
+	now := time.Now()
+	p.batch.asked[p.at] = now
+	if b.late == nil || now.Sub(b.late.from) >= b.timeout/grains {
+		b.late = newLate(now, b.timeout)
 	}
-	if b.out == 0 || b.out == 1 && !b.waits && l.asked.Sub(b.last) > patience {
+	if b.out == 0 || b.out == 1 && !b.waits && now.Sub(b.last) > patience {
 		b.out++
-		b.last = l.asked
+		b.last = now
 		ctx = context.WithoutCancel(ctx) // who asks first may be gone first
 		b.workers.Go(func() { b.work(ctx) })
 	}
-	return l, b.late, nil
+	return p.batch, b.late, nil
+}
+
+// appendLocked puts a key at the end of the queue.
+func (b *batcher[K, V]) appendLocked(key K) place[K, V] {
+	last := len(b.queue) - 1
+	if last < 0 || len(b.queue[last].keys) == maxBatch {
+		b.queue = append(b.queue, &batch[K, V]{done: make(chan struct{})})
+		last++
+	}
+	in := b.queue[last]
+	p := place[K, V]{in, len(in.keys)}
+	in.keys, in.asked = append(in.keys, key), append(in.asked, time.Time{})
+	b.queued[key] = p
+	if b.waits && len(b.queued) == enough {
+		poke(b.full)
+	}
+	return p
 }
 
 // newLate starts the timer of those who ask from now on.
@@ -135,19 +160,13 @@ func newLate(now time.Time, timeout time.Duration) *late {
 // work sends queries until the queue is empty.
 func (b *batcher[K, V]) work(ctx context.Context) {
 	for {
-		keys, lookups := b.next()
-		if len(keys) == 0 {
+		b.company()
+		next := b.next()
+		if next == nil {
 			return
 		}
-		values, err := b.ask(ctx, keys)
-		for i, l := range lookups {
-			l.value, l.found = values[keys[i]]
-			l.err = err
-			close(l.done)
-		}
-		if len(keys) >= crowd {
-			b.company()
-		}
+		next.values, next.err = b.ask(ctx, next.keys)
+		close(next.done)
 	}
 }
 
@@ -171,7 +190,7 @@ func (b *batcher[K, V]) company() {
 func (b *batcher[K, V]) await() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed || b.out > 1 || len(b.queue) >= enough {
+	if b.closed || b.out > 1 || len(b.queued) == 0 || len(b.queued) >= enough || time.Since(b.crowded) > lull {
 		return false
 	}
 	select {
@@ -184,28 +203,34 @@ func (b *batcher[K, V]) await() bool {
 
 // next takes a batch from the queue; none means that the worker may go. Whom nobody waits for any more is
 // left out, so that what gathered while the database hung is not asked for when it comes back.
-func (b *batcher[K, V]) next() ([]K, []*lookup[V]) {
+func (b *batcher[K, V]) next() *batch[K, V] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var keys []K
-	var lookups []*lookup[V]
 	now := time.Now()
-	n := 0
-	for ; n < len(b.queue) && len(keys) < maxBatch; n++ {
-		key := b.queue[n]
-		l := b.lookups[key]
-		delete(b.lookups, key)
-		if now.Sub(l.asked) < b.timeout {
-			keys, lookups = append(keys, key), append(lookups, l)
+	b.last = now
+	for len(b.queue) > 0 {
+		next := b.queue[0]
+		b.queue = b.queue[1:]
+		wanted := next.keys[:0]
+		for i, key := range next.keys {
+			delete(b.queued, key)
+			if now.Sub(next.asked[i]) < b.timeout {
+				wanted = append(wanted, key)
+			} else {
+				next.late = append(next.late, key)
+			}
+		}
+		next.keys, next.asked = wanted, nil
+		if len(wanted) >= crowd {
+			b.crowded = now
+		}
+		if len(wanted) > 0 {
+			return next
 		}
 	}
-	b.queue = b.queue[n:]
-	if len(keys) == 0 {
-		b.queue = nil // it may have been long
-		b.out--
-	}
-	b.last = now
-	return keys, lookups
+	b.queue = nil // it may have been long
+	b.out--
+	return nil
 }
 
 func (b *batcher[K, V]) ask(ctx context.Context, keys []K) (map[K]V, error) {

@@ -15,6 +15,7 @@ import (
 // table is what a batcher asks in these tests: each query takes a time and is kept.
 type table struct {
 	takes time.Duration
+	quick int // a query for this key takes no time, if it is not 0
 	err   error
 
 	mu      sync.Mutex // guards the fields below
@@ -34,8 +35,12 @@ func (tb *table) fetch(ctx context.Context, keys []int) (map[int]int, error) {
 		tb.out--
 		tb.mu.Unlock()
 	}()
+	takes := tb.takes
+	if tb.quick != 0 && slices.Contains(keys, tb.quick) {
+		takes = 0
+	}
 	select {
-	case <-time.After(tb.takes):
+	case <-time.After(takes):
 	case <-ctx.Done():
 		return nil, &DatabaseError{Fault: FaultTimeout}
 	}
@@ -85,19 +90,27 @@ func TestBatcher(t *testing.T) {
 				t.Errorf("three took %v, want 3ms", took)
 			}
 		}},
-		{"after a query for some keys the next one waits a millisecond for company", time.Millisecond, func(t *testing.T, tb *table, b *batcher[int, int]) {
+		{"after a query for some keys those who come within two milliseconds share one", time.Millisecond, func(t *testing.T, tb *table, b *batcher[int, int]) {
 			askCrowd(t, b)
-			began := time.Now()
-			var both sync.WaitGroup
-			for i := range 2 {
-				both.Go(func() {
-					<-time.After(time.Duration(i) * 500 * time.Microsecond)
-					ask(t, b, 1, func(int) int { return 20 + i })
-				})
+			took := askBoth(t, b, 1500*time.Microsecond)
+			if took != 3*time.Millisecond || !slices.Equal(tb.sizes(), []int{1, 9, 2}) {
+				t.Errorf("queries for %v keys, the last one back after %v, want 1, 9, 2, and 3ms", tb.sizes(), took)
 			}
-			both.Wait()
-			if took := time.Since(began); took != 2*time.Millisecond || !slices.Equal(tb.sizes(), []int{1, 9, 2}) {
-				t.Errorf("queries for %v keys, the last one back after %v, want 1, 9, 2, and 2ms", tb.sizes(), took)
+		}},
+		{"and so do those who come a little later", time.Millisecond, func(t *testing.T, tb *table, b *batcher[int, int]) {
+			askCrowd(t, b)
+			<-time.After(30 * time.Millisecond)
+			took := askBoth(t, b, 1500*time.Microsecond)
+			if took != 3*time.Millisecond || !slices.Equal(tb.sizes(), []int{1, 9, 2}) {
+				t.Errorf("queries for %v keys, the last one back after %v, want 1, 9, 2, and 3ms", tb.sizes(), took)
+			}
+		}},
+		{"who comes 50 ms after a crowd waits for nobody", time.Millisecond, func(t *testing.T, tb *table, b *batcher[int, int]) {
+			askCrowd(t, b)
+			<-time.After(50 * time.Millisecond)
+			took := askBoth(t, b, 1500*time.Microsecond)
+			if took != 2500*time.Microsecond || !slices.Equal(tb.sizes(), []int{1, 9, 1, 1}) {
+				t.Errorf("queries for %v keys, the last one back after %v, want 1, 9, 1, 1, and 2.5ms", tb.sizes(), took)
 			}
 		}},
 		{"a query waits no longer than until it has 32 keys", time.Millisecond, func(t *testing.T, tb *table, b *batcher[int, int]) {
@@ -203,6 +216,34 @@ func TestBatcher(t *testing.T) {
 				t.Errorf("%d queries, want no more than two that hung and one that did not", len(tb.queries))
 			}
 		}},
+		{"who waited too long is not told that there is nothing", 1100 * time.Millisecond, func(t *testing.T, tb *table, b *batcher[int, int]) {
+			tb.quick = 4000
+			var all sync.WaitGroup
+			all.Go(func() { ask(t, b, 1, func(int) int { return 1 }) })
+			tooLong := func(n, first int) {
+				for i := range n {
+					all.Go(func() {
+						if v, found, err := b.get(t.Context(), first+i); faultOf(err) != FaultTimeout {
+							t.Errorf("get(%d) = %d, %v, %v, want a timeout", first+i, v, found, err)
+						}
+					})
+				}
+			}
+			<-time.After(3 * time.Millisecond)
+			all.Go(func() { ask(t, b, maxBatch, func(i int) int { return 1000 + i }) })
+			synctest.Wait()
+			tooLong(2*maxBatch, 2000)
+			<-time.After(3 * time.Millisecond)
+			tooLong(1, 3000) // lets a second query out
+			<-time.After(194 * time.Millisecond)
+			tooLong(50, 3001)
+			<-time.After(1999 * time.Millisecond) // at 2.2 s, when they are late, there is a query for them and this one
+			all.Go(func() { ask(t, b, 1, func(int) int { return 4000 }) })
+			all.Wait()
+			if last := tb.queries[len(tb.queries)-1]; !slices.Equal(last, []int{4000}) {
+				t.Errorf("the last query is for %v, want the one for whom somebody waits", last)
+			}
+		}},
 		{"more lookups than may wait fail at once", time.Hour, func(t *testing.T, _ *table, b *batcher[int, int]) {
 			b.waiting = 100
 			var all sync.WaitGroup
@@ -258,6 +299,20 @@ func askCrowd(t *testing.T, b *batcher[int, int]) {
 	<-time.After(500 * time.Microsecond)
 	ask(t, b, 9, func(i int) int { return 1 + i })
 	both.Wait()
+}
+
+// askBoth looks one key up, and another one a time later. It returns when the last one is there.
+func askBoth(t *testing.T, b *batcher[int, int], later time.Duration) time.Duration {
+	began := time.Now()
+	var both sync.WaitGroup
+	for i := range 2 {
+		both.Go(func() {
+			<-time.After(time.Duration(i) * later)
+			ask(t, b, 1, func(int) int { return 20 + i })
+		})
+	}
+	both.Wait()
+	return time.Since(began)
 }
 
 func TestBatcherTellsAllOfAnError(t *testing.T) {
