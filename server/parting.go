@@ -16,11 +16,22 @@ func (c *conn) fail(err *frameError) {
 // something that the peer is still to be told.
 func (c *conn) partEnded() (wait bool) {
 	c.ended = true
-	p, _ := c.current()
-	if p == open {
+	switch p, _ := c.current(); p {
+	case open:
 		c.part(consumers.CloseAbnormal)
+		return true
+	case closing:
+		return c.finishWriting()
 	}
-	return p == open
+	return false
+}
+
+// finishWriting ends the stream behind what waits, since the peer answers no more. It reports whether anything does.
+func (c *conn) finishWriting() (waits bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.out.last = true
+	return c.out.waiting() > 0
 }
 
 // part ends a connection with the peer's last word: nothing that comes is looked at any more. What was said before is

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/belleville/belleville/consumers"
@@ -63,6 +64,48 @@ func TestWhatWasSaidBeforeTheLastWordIsAnswered(t *testing.T) {
 				if code := <-ended; code != word.told {
 					t.Errorf("Disconnect got %d, want %d", code, word.told)
 				}
+			})
+		})
+	}
+}
+
+// orator answers with more than the kernel takes at once, and closes when it is asked to.
+type orator struct{ echo }
+
+const speech = 24 << 20
+
+func (o *orator) Receive(_ context.Context, c *consumers.Conn, m consumers.Message) error {
+	err := c.SendBinary(make([]byte, speech))
+	if m.Text() == "close" {
+		err = errors.Join(err, c.Close(4001, ""))
+	}
+	return err
+}
+
+// A client may read after it has ended its side: what was under way comes whole.
+func TestWhatIsUnderWayReachesAClientThatHasEndedItsSide(t *testing.T) {
+	tests := []struct {
+		name string
+		say  string
+		sent uint16
+	}{
+		{"behind its close frame", frame(fText, "go on") + frame(fClose, closePayload(4000, "")), 4000},
+		{"behind the server's close frame", frame(fText, "close"), 4001},
+	}
+	app := func() consumers.Application { return consumers.New(func() *orator { return new(orator) }) }
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			onBoth(t, app, server.Config{}, func(t *testing.T, s *site) {
+				p := s.open(t)
+				p.say(tt.say)
+				if _, err := p.r.Peek(1); err != nil {
+					t.Fatal(err)
+				}
+				p.endWrite()
+				if _, got := p.read(); len(got) != speech {
+					t.Fatalf("%d bytes came, want %d", len(got), speech)
+				}
+				p.wantClosed(tt.sent)
 			})
 		})
 	}
