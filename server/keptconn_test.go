@@ -38,8 +38,12 @@ func TestT25HeadsOfKeptConnections(t *testing.T) {
 				}
 				_, _ = io.Copy(io.Discard, first.Body)
 				p.say(tt.say)
-				if r, _ := p.answer(); r.StatusCode != tt.want {
+				r, _ := p.answer()
+				if r.StatusCode != tt.want {
 					t.Errorf("status = %d, want %d", r.StatusCode, tt.want)
+				}
+				if open := r.StatusCode == http.StatusSwitchingProtocols; r.Close == open {
+					t.Errorf("the answer of status %d ends the connection: %v", r.StatusCode, r.Close)
 				}
 			})
 		}

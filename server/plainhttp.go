@@ -159,6 +159,7 @@ func (discard) Enabled(context.Context, slog.Level) bool { return false }
 func (s *Server) plain(w http.ResponseWriter, r *http.Request) {
 	h := headOf(r)
 	if h.exceeds(s.cfg.Load()) {
+		w.Header().Set("Connection", "close")
 		s.refuseHTTP(w, r, &consumers.Denial{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: consumers.ReasonMalformed})
 		return
 	}
