@@ -120,24 +120,23 @@ func (s *jsonScanner) member() bool {
 }
 
 func (s *jsonScanner) string() bool {
-	s.pos++
-	for s.pos < len(s.text) {
-		c := s.text[s.pos]
-		switch {
+	text := s.text
+	for i := s.pos + 1; i < len(text); i++ {
+		switch c := text[i]; {
 		case c == '"':
-			s.pos++
+			s.pos = i + 1
 			return true
 		case c < ' ':
 			return false
 		case c == '\\':
+			s.pos = i
 			if !s.escape() {
 				return false
 			}
-			continue
+			i = s.pos - 1
 		case c >= 0x80:
 			s.wide = true
 		}
-		s.pos++
 	}
 	return false
 }

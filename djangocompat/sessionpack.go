@@ -36,7 +36,8 @@ func (d SessionData) Compact() SessionData {
 
 // pack replaces the phrases in an ASCII text.
 func pack(text string) string {
-	b := make([]byte, 0, len(text))
+	var few [256]byte // what a login leaves fits
+	b := few[:0]
 	for text != "" {
 		code, n := phraseOf(text)
 		if n == 0 {

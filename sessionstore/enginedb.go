@@ -14,6 +14,7 @@ type dbEngine struct{ s *Store }
 
 // sessionRow is a row of the session table.
 type sessionRow struct {
+	key  string
 	text nullText // NULL if it is longer than MaxSessionSize can be
 	ends time.Time
 
@@ -68,7 +69,7 @@ func (s *Store) fetchSessions(ctx context.Context, keys []string) (map[string]*s
 		return nil, err
 	}
 	s.metrics.batch(lookupSessions, len(keys))
-	found := make(map[string]*sessionRow, len(keys))
+	found, rows := make(map[string]*sessionRow, len(keys)), make([]sessionRow, 0, len(keys))
 	var key textValue
 	var text nullText
 	ends := timeValue{location: t.location}
@@ -77,7 +78,8 @@ func (s *Store) fetchSessions(ctx context.Context, keys []string) (map[string]*s
 		if err := scan(columns...); err != nil {
 			return err
 		}
-		found[string(key)] = &sessionRow{text: text, ends: ends.Time}
+		rows = append(rows, sessionRow{key: string(key), text: text, ends: ends.Time})
+		found[string(key)] = &rows[len(rows)-1]
 		return nil
 	})
 	if faultOf(err) == FaultValue && len(keys) > 1 {

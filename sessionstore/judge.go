@@ -16,8 +16,8 @@ type claim struct {
 
 // claimOf returns what a session says of its user, whose primary key is of a kind.
 func (s *Store) claimOf(session djangocompat.SessionData, kind djangocompat.PKKind) claim {
-	id, ok := session.Get(djangocompat.AuthUserIDKey)
-	if !ok {
+	id, isText := session.GetString(djangocompat.AuthUserIDKey) // as Django's login leaves it
+	if !isText && !session.Has(djangocompat.AuthUserIDKey) {
 		return claim{reason: NoLogin}
 	}
 	backend, ok := session.GetString(djangocompat.AuthBackendKey)
@@ -31,7 +31,11 @@ func (s *Store) claimOf(session djangocompat.SessionData, kind djangocompat.PKKi
 	case !ok || i < 0:
 		return claim{reason: BackendNotConfigured}
 	}
-	pk, err := djangocompat.PKFrom(kind, id)
+	pk, err := djangocompat.ParsePK(kind, id)
+	if !isText {
+		other, _ := session.Get(djangocompat.AuthUserIDKey)
+		pk, err = djangocompat.PKFrom(kind, other)
+	}
 	if err != nil || !representable(pk) {
 		return claim{reason: BadPK}
 	}

@@ -41,14 +41,17 @@ func (k *known) share(u *djangocompat.User, backend string) *djangocompat.User {
 	if before != nil && sameUser(before, u) {
 		return before
 	}
-	own := *u
-	own.Backend = backend
+	if u.Backend != backend {
+		own := *u
+		own.Backend = backend
+		u = &own
+	}
 	var empty weak.Pointer[djangocompat.User]
 	if k.slots[slot] == empty {
 		k.used++
 	}
-	k.slots[slot] = weak.Make(&own)
-	return &own
+	k.slots[slot] = weak.Make(u)
+	return u
 }
 
 // findLocked returns the slot of a user, or the one where that user is to be put, and the user if somebody holds it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/belleville/belleville/djangocompat"
 )
@@ -23,7 +24,7 @@ func (s *Store) Load(ctx context.Context, key string) (*djangocompat.Session, er
 		s.metrics.loaded(result)
 		return nil, fmt.Errorf("load session: %w", err)
 	}
-	return s.loadedAs(key, data, result), nil
+	return s.loadedAs(strings.Clone(key), data, result), nil
 }
 
 // empty returns the session of a visitor who has none. If it is saved, it gets a key of its own.

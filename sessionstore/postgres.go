@@ -146,8 +146,9 @@ func (p *postgres) query(ctx context.Context, q statement, row func(scan func(..
 			return err
 		}
 		defer rows.Close()
+		scan := rows.Scan // makes a closure
 		for rows.Next() {
-			if err := row(rows.Scan); err != nil {
+			if err := row(scan); err != nil {
 				return &DatabaseError{Fault: FaultValue}
 			}
 		}

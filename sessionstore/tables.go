@@ -29,6 +29,7 @@ type tables struct {
 	readSession string // SELECT … FROM … WHERE
 	readUser    string // SELECT … FROM … WHERE
 	lastLogin   string // quoted; "" if there is none
+	backend     string // by which most users log in
 
 	tokens tokenTables
 
@@ -43,7 +44,7 @@ type condition struct {
 
 // resolve finds the tables of cfg in db.
 func resolve(ctx context.Context, db database, cfg Config) (*tables, error) {
-	t := &tables{dialect: db.dialect()}
+	t := &tables{dialect: db.dialect(), backend: cfg.AuthenticationBackends[0]}
 	t.location = t.dialect.times()
 	t.sessions, t.users = t.dialect.table(cfg.SessionTable), t.dialect.table(cfg.Users.Table)
 	sessions, err := db.columns(ctx, cfg.SessionTable)

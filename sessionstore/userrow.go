@@ -12,7 +12,7 @@ var userFields = [...]string{
 
 // userRow is a row of the user table. The password does not leave this package.
 type userRow struct {
-	user     *djangocompat.User
+	user     *djangocompat.User // with the backend by which most log in; known.share puts the right one in
 	password string
 }
 
@@ -27,6 +27,7 @@ type userScanner struct {
 	names                      []string
 	dest                       []any
 	everybodyActive            bool
+	backend                    string
 }
 
 // scanner returns a userScanner for what readUser selects.
@@ -38,6 +39,7 @@ func (t *tables) scanner() *userScanner {
 		extra:           make([]extraValue, len(t.extra)),
 		names:           t.extra,
 		everybodyActive: t.columns[3] == "",
+		backend:         t.backend,
 	}
 	s.dest = []any{
 		&s.pk, &s.username, &s.password, &s.isActive, &s.isStaff, &s.isSuper,
@@ -65,6 +67,7 @@ func (s *userScanner) read(scan func(dest ...any) error) (userRow, error) {
 		IsSuperuser: bool(s.isSuper),
 		LastLogin:   s.lastLogin.Time,
 		DateJoined:  s.dateJoined.Time,
+		Backend:     s.backend,
 	}
 	if len(s.names) > 0 {
 		u.Extra = make(map[string]any, len(s.names))

@@ -21,14 +21,14 @@ func (s *Store) Visitor(ctx context.Context, key string) (Standing, error) {
 		return s.standingOf(ctx, session)
 	}
 	if data, found, known := s.memory.session(key); known {
-		return s.standingOf(ctx, s.loadedAs(key, data, resultOf(found)))
+		return s.standingOf(ctx, s.loadedAs(strings.Clone(key), data, resultOf(found)))
 	}
 	v, _, err := s.visits.get(ctx, key)
 	if err != nil {
 		s.metrics.loaded(loadUnavailable)
 		return Standing{}, fmt.Errorf("load session: %w", err)
 	}
-	st := Standing{Session: s.loadedAs(key, v.data, v.result), User: v.user, Reason: v.reason, Expires: v.ends}
+	st := Standing{Session: s.loadedAs(v.key, v.data, v.result), User: v.user, Reason: v.reason, Expires: v.ends}
 	st.Session.Len() // who it is was read in it
 	if v.user == nil {
 		s.metrics.checkFailed()
@@ -52,17 +52,19 @@ func resultOf(found bool) loadResult {
 	return loadUnknown
 }
 
-// loadedAs makes the session of what was loaded under a key, the empty one if that was nothing, and counts it.
+// loadedAs makes the session of what was loaded under a key, the empty one if that was nothing, and counts it. The key
+// must have memory of its own: that of a cookie is a part of the header.
 func (s *Store) loadedAs(key string, data djangocompat.SessionData, result loadResult) *djangocompat.Session {
 	s.metrics.loaded(result)
 	if result != loadFound {
 		return s.empty()
 	}
-	return djangocompat.NewSession(strings.Clone(key), data, s) // the key is a part of the Cookie header
+	return djangocompat.NewSession(key, data, s)
 }
 
 // visit is what was found out about all who show one session key at one time.
 type visit struct {
+	key    string // in memory of its own
 	data   djangocompat.SessionData
 	result loadResult
 	ends   time.Time
@@ -86,7 +88,7 @@ func (s *Store) fetchVisits(ctx context.Context, keys []string) (map[string]*vis
 		if v.result = loadUnknown; ok {
 			var err error
 			v.data, err = row.decode(codec)
-			v.result, v.ends = loadResultOf(err), row.ends
+			v.key, v.result, v.ends = row.key, loadResultOf(err), row.ends
 		}
 		if v.result == loadFound || !ok {
 			s.memory.keepSession(begun, key, v.data, row)

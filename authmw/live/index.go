@@ -10,8 +10,8 @@ import (
 )
 
 // sumOf returns the first bytes of a text's SHA-256.
-func sumOf(text string) Hash {
-	sum := sha256.Sum256([]byte(text))
+func sumOf(text []byte) Hash {
+	sum := sha256.Sum256(text)
 	return Hash(sum[:len(Hash{})])
 }
 

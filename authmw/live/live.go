@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -173,8 +174,15 @@ func (l *Live) wake() {
 type Hash [8]byte
 
 // HashSession returns the Hash of a session key: the first bytes of its SHA-256.
-func HashSession(key string) Hash { return sumOf(key) }
+func HashSession(key string) Hash { return sumOf([]byte(key)) }
 
 // HashUser returns the Hash of a user: the first bytes of the SHA-256 of "user:" and the primary key, as text as
 // Django's str() has it.
-func HashUser(pk djangocompat.PK) Hash { return sumOf("user:" + pk.String()) }
+func HashUser(pk djangocompat.PK) Hash {
+	var few [64]byte
+	name := append(few[:0], "user:"...)
+	if n, ok := pk.Int64(); ok {
+		return sumOf(strconv.AppendInt(name, n, 10))
+	}
+	return sumOf(append(name, pk.String()...))
+}
