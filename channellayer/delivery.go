@@ -2,6 +2,7 @@ package channellayer
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,8 +16,9 @@ type Delivery struct {
 	// Zero means never.
 	Expires time.Time
 
-	mu    sync.Mutex // guards memos
-	memos []memo
+	memos atomic.Pointer[[]memo] // never changed, but replaced by a longer one
+
+	mu sync.Mutex // held while something is computed
 }
 
 // memo is one thing that was computed from an event.
@@ -38,14 +40,32 @@ func (d *Delivery) Expired(now time.Time) bool {
 // Memo returns what compute made for key, calling it only the first time, whichever receiver asks. Others
 // that ask for any key of this delivery wait meanwhile, so compute is short and asks for no memo itself.
 func (d *Delivery) Memo(key any, compute func(Event) any) any {
+	if v, ok := d.recall(key); ok {
+		return v
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, m := range d.memos {
-		if m.key == key {
-			return m.value
-		}
+	if v, ok := d.recall(key); ok {
+		return v
 	}
 	v := compute(d.Event)
-	d.memos = append(d.memos, memo{key, v})
+	var memos []memo
+	if before := d.memos.Load(); before != nil {
+		memos = append(memos, *before...)
+	}
+	memos = append(memos, memo{key, v})
+	d.memos.Store(&memos)
 	return v
+}
+
+// recall returns what was computed for key. All members of a group ask for it, at the same time from several processors.
+func (d *Delivery) recall(key any) (value any, ok bool) {
+	if memos := d.memos.Load(); memos != nil {
+		for _, m := range *memos {
+			if m.key == key {
+				return m.value, true
+			}
+		}
+	}
+	return nil, false
 }

@@ -42,7 +42,9 @@ func ExampleNewCapacities() {
 }
 
 func ExampleLocal() {
-	local := channellayer.NewLocal()
+	local := channellayer.NewLocal(func(_ *channellayer.Delivery, delivered, dropped int) {
+		fmt.Println("delivered", delivered, "dropped", dropped)
+	})
 	queue := channellayer.NewQueue()
 	name := local.Open("specific.9f31c0!", channellayer.NewCapacities(100, nil), queue)
 	first, err := local.Join("chat.lobby", name)
@@ -53,6 +55,7 @@ func ExampleLocal() {
 	fmt.Println(local.Close(name)) // and takes it back
 	// Output:
 	// true <nil>
-	// 1 0
+	// delivered 1 dropped 0
+	// 1
 	// [chat.lobby]
 }

@@ -15,8 +15,10 @@ import (
 // 24 bytes; a group its name, 40 bytes, and an entry of a map. Memory that is no longer needed is used again.
 type Local struct {
 	// Set at birth, never changed.
-	buffers sync.Pool    // of *[]target, for DeliverGroup
-	seed    maphash.Seed // of the sums of prefixes
+	count    Tally
+	targets  sync.Pool    // of *[]target, empty ones
+	sortings sync.Pool    // of *sorting, empty ones
+	seed     maphash.Seed // of the sums of prefixes
 
 	mu       sync.RWMutex // guards the fields below
 	channels slab[localChannel]
@@ -24,14 +26,20 @@ type Local struct {
 	links    slab[link]
 	byGroup  map[string]uint32
 	groups   slab[localGroup]
+	lanes    []lane // the first one stands for channels without a Carrier
 }
+
+// A Tally counts what became of an event: how many receivers took it, and how many were full. It may be called several
+// times for an event, and concurrently.
+type Tally func(d *Delivery, delivered, dropped int)
 
 // localChannel is an open channel.
 type localChannel struct {
 	receiver Receiver // nil while the slot is free
 	capacity int32
 	links    uint32 // the first membership's slot
-	prefix   uint32 // a sum of what the name begins with
+	prefix   uint16 // a sum of what the name begins with
+	lane     uint16 // of its receiver's Carrier
 	secret   secret
 }
 
@@ -66,10 +74,14 @@ type member struct {
 // none is no slot.
 const none = ^uint32(0)
 
-// NewLocal returns a Local without channels.
-func NewLocal() *Local {
-	l := &Local{seed: maphash.MakeSeed(), byGroup: make(map[string]uint32)}
-	l.buffers.New = func() any { return new([]target) }
+// NewLocal returns a Local without channels, which tells count, unless that is nil, what becomes of events.
+func NewLocal(count Tally) *Local {
+	if count == nil {
+		count = func(*Delivery, int, int) {}
+	}
+	l := &Local{count: count, seed: maphash.MakeSeed(), byGroup: make(map[string]uint32), lanes: make([]lane, 1)}
+	l.targets.New = func() any { return new([]target) }
+	l.sortings.New = func() any { return new(sorting) }
 	return l
 }
 
@@ -82,14 +94,15 @@ func (l *Local) Open(prefix string, capacities Capacities, r Receiver) (name str
 	slot := l.channels.add()
 	name = nameOf(prefix, key, slot)
 	*l.channels.at(slot) = localChannel{
-		receiver: r, capacity: int32(min(capacities.Of(name), 1<<31-1)), links: none, prefix: l.sum(prefix), secret: key,
+		receiver: r, capacity: int32(min(capacities.Of(name), 1<<31-1)), links: none,
+		prefix: l.sum(prefix), lane: l.enterLocked(r), secret: key,
 	}
 	l.open++
 	return name
 }
 
 // sum returns a sum of a prefix. It need not tell all apart: nobody has a name by chance.
-func (l *Local) sum(prefix string) uint32 { return uint32(maphash.String(l.seed, prefix)) }
+func (l *Local) sum(prefix string) uint16 { return uint16(maphash.String(l.seed, prefix)) }
 
 // findLocked returns the slot of an open channel.
 func (l *Local) findLocked(name string) (slot uint32, open bool) {
@@ -116,6 +129,7 @@ func (l *Local) Close(name string) (ended []string) {
 			ended = append(ended, group)
 		}
 	}
+	l.exitLocked(l.channels.at(slot).lane)
 	l.channels.remove(slot)
 	l.open--
 	return ended
@@ -167,38 +181,46 @@ func (l *Local) Leave(group, channel string) (last bool) {
 	return last
 }
 
-// Deliver hands d to an open channel. It returns [ErrFull] or [ErrNoChannel] where it could not.
+// Deliver hands d to an open channel, and counts what becomes of it. It returns [ErrFull] where the channel is full and
+// its Carrier idle or none, and [ErrNoChannel], which is not counted.
 func (l *Local) Deliver(channel string, d *Delivery) error {
 	l.mu.RLock()
 	slot, open := l.findLocked(channel)
 	var t target
+	var c Carrier
 	if open {
-		t = l.channels.at(slot).target()
+		at := l.channels.at(slot)
+		t, c = at.target(), l.lanes[at.lane].carrier
 	}
 	l.mu.RUnlock()
-	switch {
-	case !open:
+	if !open {
 		return ErrNoChannel
-	case !t.receiver.Receive(d, int(t.capacity)):
+	}
+	if c != nil && !c.Idle() { // what was sent before comes first
+		targets := l.getTargets()
+		*targets = append(*targets, t)
+		Load{l, d, targets}.bring(c)
+		return nil
+	}
+	if !t.receiver.Receive(d, int(t.capacity)) {
+		l.count(d, 0, 1)
 		return ErrFull
 	}
+	l.count(d, 1, 0)
 	return nil
 }
 
-// DeliverGroup hands d to the channels of a group, and returns how many took it and how many were full.
-func (l *Local) DeliverGroup(group string, d *Delivery) (delivered, dropped int) {
-	buffer := l.buffers.Get().(*[]target)
-	*buffer = l.appendTargets((*buffer)[:0], group)
-	for _, t := range *buffer {
-		if t.receiver.Receive(d, int(t.capacity)) {
-			delivered++
-		} else {
-			dropped++
-		}
+// DeliverGroup hands d to the channels of a group, and returns how many those are. What becomes of it is counted.
+func (l *Local) DeliverGroup(group string, d *Delivery) (members int) {
+	s := l.sortings.Get().(*sorting)
+	members = l.sort(s, group)
+	for _, part := range s.loads {
+		Load{l, d, part.targets}.bring(part.carrier)
 	}
-	clear(*buffer) // a pooled buffer keeps nothing alive
-	l.buffers.Put(buffer)
-	return delivered, dropped
+	clear(s.loads)
+	s.loads = s.loads[:0]
+	l.sortings.Put(s)
+	return members
 }
 
 // Members returns how many open channels a group has.
@@ -255,20 +277,6 @@ func (l *Local) appendGroups(names []string, from uint32) ([]string, bool) {
 		}
 	}
 	return names, from < l.groups.next
-}
-
-// appendTargets appends the receivers of a group.
-func (l *Local) appendTargets(targets []target, group string) []target {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	at, exists := l.byGroup[group]
-	if !exists {
-		return targets
-	}
-	for _, m := range l.groups.at(at).members {
-		targets = append(targets, l.channels.at(m.channel).target())
-	}
-	return targets
 }
 
 // linkLocked returns the slot of a channel's membership of a group, or none. It searches both lists at once, so that

@@ -26,7 +26,7 @@ func openQueue(l *channellayer.Local) (name string, q *channellayer.Queue) {
 }
 
 func TestLocalDeliver(t *testing.T) {
-	l := channellayer.NewLocal()
+	l := channellayer.NewLocal(nil)
 	name, _ := openQueue(l)
 	for i, want := range []error{nil, nil, channellayer.ErrFull} {
 		if err := l.Deliver(name, newDelivery("x")); !errors.Is(err, want) {
@@ -50,7 +50,7 @@ func TestLocalDeliver(t *testing.T) {
 }
 
 func TestAChannelIsFoundByItsNameAlone(t *testing.T) {
-	l := channellayer.NewLocal()
+	l := channellayer.NewLocal(nil)
 	name, _ := openQueue(l)
 	other, _ := openQueue(l)
 	if err := channellayer.CheckChannelName(name); err != nil {
@@ -89,7 +89,7 @@ func FuzzLocalFindsNoOtherName(f *testing.F) {
 	f.Add("!_____________________w")
 	f.Add("specific.a!")
 	f.Fuzz(func(t *testing.T, name string) {
-		l := channellayer.NewLocal()
+		l := channellayer.NewLocal(nil)
 		own, _ := openQueue(l)
 		if err := l.Deliver(name, newDelivery("x")); name != own && !errors.Is(err, channellayer.ErrNoChannel) {
 			t.Errorf("Deliver(%q): got error %v, want ErrNoChannel", name, err)
@@ -98,7 +98,7 @@ func FuzzLocalFindsNoOtherName(f *testing.F) {
 }
 
 func TestALongPrefixOrACapacityOfItsOwn(t *testing.T) {
-	l := channellayer.NewLocal()
+	l := channellayer.NewLocal(nil)
 	rows := []channellayer.Capacity{{Glob: "narrow.*", Capacity: 1}}
 	name := l.Open("narrow.a!", channellayer.NewCapacities(2, rows), channellayer.NewQueue())
 	for i, want := range []error{nil, channellayer.ErrFull} {
@@ -108,8 +108,18 @@ func TestALongPrefixOrACapacityOfItsOwn(t *testing.T) {
 	}
 }
 
+// outcome is what became of events, as a Local counts it.
+type outcome struct{ delivered, dropped int }
+
+// tally is a [channellayer.Tally].
+func (o *outcome) tally(_ *channellayer.Delivery, delivered, dropped int) {
+	o.delivered += delivered
+	o.dropped += dropped
+}
+
 func TestLocalGroups(t *testing.T) {
-	l := channellayer.NewLocal()
+	var became outcome
+	l := channellayer.NewLocal(became.tally)
 	a, qa := openQueue(l)
 	b, qb := openQueue(l)
 	join := func(group, channel string, wantFirst bool) {
@@ -135,13 +145,14 @@ func TestLocalGroups(t *testing.T) {
 		t.Errorf("Groups = %v, want [g h]", got)
 	}
 	for i, want := range []string{"2 0", "2 0", "0 2"} {
-		delivered, dropped := l.DeliverGroup("g", newDelivery("x"))
-		if got := fmt.Sprint(delivered, dropped); got != want {
-			t.Errorf("delivery %d to a group: got %s, want %s", i, got, want)
+		became = outcome{}
+		members := l.DeliverGroup("g", newDelivery("x"))
+		if got := fmt.Sprint(became.delivered, became.dropped); got != want || members != 2 {
+			t.Errorf("delivery %d to a group of %d: got %s, want %s", i, members, got, want)
 		}
 	}
-	if delivered, dropped := l.DeliverGroup("unknown", newDelivery("x")); delivered+dropped != 0 {
-		t.Errorf("an unknown group has %d members", delivered+dropped)
+	if members := l.DeliverGroup("unknown", newDelivery("x")); members != 0 {
+		t.Errorf("an unknown group has %d members", members)
 	}
 	if qa.Len() != 2 || qb.Len() != 2 {
 		t.Errorf("%d and %d events wait, want 2 and 2", qa.Len(), qb.Len())
@@ -180,7 +191,7 @@ func (m model) members(group string) int {
 // TestLocalLikeModel does a great many random things to a Local and to a model of it.
 func TestLocalLikeModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	l, m, names := channellayer.NewLocal(), model{}, map[string]string{}
+	l, m, names := channellayer.NewLocal(nil), model{}, map[string]string{}
 	received := make(map[string]int)
 	for step := range 60_000 {
 		// The sizes change, so that channels in many groups and groups of many channels both come up, and
@@ -251,9 +262,9 @@ func compareClose(t *testing.T, l *channellayer.Local, m model, channel, name st
 func compareGroup(t *testing.T, l *channellayer.Local, m model, group string, received map[string]int) {
 	t.Helper()
 	clear(received)
-	delivered, dropped := l.DeliverGroup(group, newDelivery("x"))
-	if want := m.members(group); delivered != want || dropped != 0 || l.Members(group) != want || len(received) != want {
-		t.Fatalf("delivered %d to %d of %d members, dropped %d; want %d", delivered, len(received), l.Members(group), dropped, want)
+	members := l.DeliverGroup(group, newDelivery("x"))
+	if want := m.members(group); members != want || l.Members(group) != want || len(received) != want {
+		t.Fatalf("delivered to %d of %d members, which are %d; want %d", len(received), members, l.Members(group), want)
 	}
 	for channel, n := range received {
 		if n != 1 || !m[channel][group] {
@@ -280,7 +291,7 @@ func compareGroup(t *testing.T, l *channellayer.Local, m model, group string, re
 // TestLocalGroupsMany checks the walk over more groups than one lock covers, while they change.
 func TestLocalGroupsMany(t *testing.T) {
 	const groups = 2000
-	l := channellayer.NewLocal()
+	l := channellayer.NewLocal(nil)
 	a, _ := openQueue(l)
 	for i := range groups {
 		if _, err := l.Join(fmt.Sprint("steady.", i), a); err != nil {
@@ -318,7 +329,7 @@ func (b *back) Receive(*channellayer.Delivery, int) bool {
 }
 
 func TestLocalCallsReceiversWithoutLock(t *testing.T) {
-	l := channellayer.NewLocal()
+	l := channellayer.NewLocal(nil)
 	b := &back{local: l}
 	b.others, _ = openQueue(l)
 	b.own = l.Open("specific.a!", holding(1), b)
@@ -327,8 +338,8 @@ func TestLocalCallsReceiversWithoutLock(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if delivered, _ := l.DeliverGroup("g", newDelivery("x")); delivered != 2 {
-		t.Errorf("delivered to %d, want 2", delivered)
+	if members := l.DeliverGroup("g", newDelivery("x")); members != 2 {
+		t.Errorf("delivered to %d, want 2", members)
 	}
 	if got := l.Members("g"); got != 0 {
 		t.Errorf("%d members are left, want 0", got)
@@ -336,7 +347,7 @@ func TestLocalCallsReceiversWithoutLock(t *testing.T) {
 }
 
 func TestLocalConcurrently(t *testing.T) {
-	l := channellayer.NewLocal()
+	l := channellayer.NewLocal(nil)
 	var busy sync.WaitGroup
 	for range 8 {
 		busy.Go(func() {

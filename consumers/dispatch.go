@@ -90,7 +90,7 @@ func (s *Socket) dispatch(d *channellayer.Delivery) {
 		s.transport.Report(&EventError{"expired"})
 		return
 	}
-	h := s.app.handlers.find(d.Event.Type())
+	h := s.app.handlers.of(d)
 	switch {
 	case h == nil:
 		s.check(ErrNoHandler)

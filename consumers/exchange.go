@@ -111,7 +111,7 @@ func (sv *serving) dispatch(ctx context.Context, d *channellayer.Delivery) error
 		sv.report(&EventError{"expired"})
 		return nil
 	}
-	h := sv.handlers.find(d.Event.Type())
+	h := sv.handlers.of(d)
 	if h == nil {
 		return ErrNoHandler
 	}

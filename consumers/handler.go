@@ -177,8 +177,15 @@ func (hs *handlers) add(h *EventHandler) {
 // lengthBit is the bit for names as long as this one.
 func lengthBit(name string) uint64 { return 1 << min(len(name), 63) }
 
-// find returns the handler of an event's type, or nil. It is called for each member of a group, so it
-// allocates nothing.
+// of returns the handler of an event, or nil. It is looked for once, not for each member of a group.
+func (hs *handlers) of(d *channellayer.Delivery) *EventHandler {
+	return d.Memo(hs, hs.findFor).(*EventHandler)
+}
+
+// findFor is find as Memo wants it.
+func (hs *handlers) findFor(e channellayer.Event) any { return hs.find(e.Type()) }
+
+// find returns the handler of an event's type, or nil.
 func (hs *handlers) find(eventType string) *EventHandler {
 	if !hasHandlerName(eventType) {
 		return nil

@@ -191,11 +191,26 @@ func (s *Socket) claimLocked() bool {
 // inlet is the Socket as the layer sees it.
 type inlet Socket
 
+// Carrier implements [channellayer.Carried].
+func (in *inlet) Carrier() channellayer.Carrier {
+	if t, ok := in.transport.(CarriedTransport); ok {
+		return t.Carrier()
+	}
+	return nil
+}
+
+// Prepare implements [channellayer.Carried]: what a site's function makes of an event for all is made here.
+func (in *inlet) Prepare(d *channellayer.Delivery) {
+	if h := in.app.handlers.of(d); h != nil && h.render != nil {
+		h.rendered(d)
+	}
+}
+
 // Receive implements channellayer.Receiver. Where nothing waits before it, a frame for the whole group is
 // sent at once, on the caller's goroutine.
 func (in *inlet) Receive(d *channellayer.Delivery, capacity int) bool {
 	s := (*Socket)(in)
-	h := s.app.handlers.find(d.Event.Type())
+	h := s.app.handlers.of(d)
 	s.mu.Lock()
 	switch {
 	case s.state&(closing|through) != 0:

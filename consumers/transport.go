@@ -1,6 +1,10 @@
 package consumers
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/belleville/belleville/channellayer"
+)
 
 // A Response answers a handshake: it accepts with status 101, or refuses with any other.
 type Response struct {
@@ -38,6 +42,14 @@ type Transport interface {
 	// Ended says that the consumer is through, after its Disconnect, or at once where the connection was
 	// gone before Start. It is called once, last.
 	Ended()
+}
+
+// A CarriedTransport is a Transport that belongs to the goroutine of a Carrier, which is to bring the consumer's events.
+type CarriedTransport interface {
+	Transport
+
+	// Carrier returns it, or nil. It never changes.
+	Carrier() channellayer.Carrier
 }
 
 // A PanicError tells of a consumer that panicked. The value is not in its text: it may hold what a client said.

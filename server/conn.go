@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/belleville/belleville/channellayer"
 	"github.com/belleville/belleville/consumers"
 	"github.com/belleville/belleville/internal/lazyctx"
 	"github.com/gobwas/ws"
@@ -35,6 +36,10 @@ type driver interface {
 	detach(c *conn) (net.Conn, error)
 	// crew returns who does what may wait, nil where goroutines are started for that. It is for the owner.
 	crew() *consumers.Crew
+	// flow returns where messages are counted.
+	flow() *flow
+	// carrier returns who brings events of the channel layer, nil where whoever has them does.
+	carrier() channellayer.Carrier
 }
 
 // wants is what a connection's owner is asked to do, as bits.
@@ -195,7 +200,7 @@ func (c *conn) Send(m consumers.Message, frames *consumers.Frames) error {
 		return consumers.ErrClosed
 	}
 	if taken {
-		c.server.metrics.sent(len(m.Data))
+		c.driver.flow().sent(len(m.Data))
 	}
 	return nil
 }
@@ -257,6 +262,9 @@ func (c *conn) Resume() {
 	c.mu.Unlock()
 	c.request(wantRead)
 }
+
+// Carrier implements consumers.CarriedTransport.
+func (c *conn) Carrier() channellayer.Carrier { return c.driver.carrier() }
 
 // Report implements consumers.Transport.
 func (c *conn) Report(err error) { c.server.report(err) }

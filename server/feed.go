@@ -248,7 +248,7 @@ func (c *conn) deliver(m consumers.Message) {
 	if socket == nil {
 		return
 	}
-	c.server.metrics.received(len(m.Data))
+	c.driver.flow().received(len(m.Data))
 	if c.driver.crew().Message(socket, m) {
 		c.mu.Lock()
 		c.held = false

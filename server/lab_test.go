@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/belleville/belleville/channellayer"
 	"github.com/belleville/belleville/consumers"
 	"github.com/gobwas/ws"
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,6 +28,7 @@ type bench struct {
 	*conn
 	wakeups chan struct{} // holds one where something is wanted
 	written []byte
+	passed  flow
 
 	// The consumer's, until ended is closed.
 	messages []consumers.Message
@@ -86,6 +88,12 @@ func (b *bench) detach(*conn) (net.Conn, error) { return nil, errors.ErrUnsuppor
 
 // crew implements driver.
 func (*bench) crew() *consumers.Crew { return nil }
+
+// flow implements driver.
+func (b *bench) flow() *flow { return &b.passed }
+
+// carrier implements driver.
+func (*bench) carrier() channellayer.Carrier { return nil }
 
 // settle does what is wanted and writes what waits.
 func (b *bench) settle(t testing.TB) {

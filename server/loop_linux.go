@@ -28,6 +28,7 @@ type loop struct {
 	// Set at birth, never changed.
 	server *Server
 	poller *netpoll.Poller
+	passed *flow
 
 	// Owned by the loop's goroutine.
 	listener int // -1 once closed
@@ -49,8 +50,10 @@ type loop struct {
 	mu      sync.Mutex // guards the fields below
 	posted  []*conn    // those that want something; bounded by the connections, since each is here once
 	calls   []func()
+	freight freight // what comes from the channel layer
 	asleep  bool
 	stopped bool
+	room    sync.Cond // signalled when there is room in freight again
 
 	done chan struct{} // closed when the goroutine ends
 }
@@ -63,10 +66,11 @@ func newLoop(s *Server, listener int) (*loop, error) {
 		return nil, err
 	}
 	l := &loop{
-		server: s, poller: p, listener: listener,
+		server: s, poller: p, passed: s.metrics.flows.add(), listener: listener,
 		buf: make([]byte, readSize), scratch: make([]byte, scratchSize),
 		done: make(chan struct{}),
 	}
+	l.room.L = &l.mu
 	l.wheel.at = s.clock.now() / wheelStep
 	l.write = func(b []byte) (int, error) { return netpoll.Write(int(l.target.fd), b) }
 	if err := p.AddListener(listener, token(listenerSlot, 0)); err != nil {
@@ -111,10 +115,10 @@ func (l *loop) run() error {
 func (l *loop) timeout() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.posted) > 0 || len(l.calls) > 0 {
+	if len(l.posted) > 0 || len(l.calls) > 0 || len(l.freight.loads) > 0 {
 		return 0
 	}
-	l.asleep = true
+	l.asleep, l.freight.under = true, false
 	if l.held == 0 && l.resumeAt == 0 {
 		return -1
 	}
@@ -272,6 +276,9 @@ func (l *loop) detach(c *conn) (net.Conn, error) {
 // crew implements driver.
 func (l *loop) crew() *consumers.Crew { return &l.workers }
 
+// flow implements driver.
+func (l *loop) flow() *flow { return l.passed }
+
 // local implements driver.
 func (l *loop) local(c *conn) netip.AddrPort { return netpoll.LocalAddr(int(c.fd)) }
 
@@ -311,8 +318,8 @@ func (l *loop) shut() {
 			l.drop(c)
 		}
 	}
+	l.unload()
 	l.mu.Lock()
-	l.stopped = true
 	l.posted = nil
 	l.mu.Unlock()
 	l.workers.Work()

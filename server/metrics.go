@@ -16,8 +16,6 @@ type metrics struct {
 	sockets     prometheus.Gauge
 	answers     *prometheus.CounterVec
 	refusals    *prometheus.CounterVec
-	messages    *prometheus.CounterVec
-	bytes       *prometheus.CounterVec
 	closes      *prometheus.CounterVec
 	broken      *prometheus.CounterVec
 	slow        prometheus.Counter
@@ -25,9 +23,7 @@ type metrics struct {
 	failures    *prometheus.CounterVec
 	dropped     *prometheus.CounterVec
 	draining    prometheus.Gauge
-
-	// Looked up once, since every message counts here.
-	messagesIn, messagesOut, bytesIn, bytesOut prometheus.Counter
+	flows       flows
 }
 
 // newMetrics makes the metrics and registers them with reg, unless that is nil.
@@ -43,8 +39,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		sockets:     gauge("server_websockets", "WebSockets that are open."),
 		answers:     vec("server_handshakes_total", "Handshakes answered, by HTTP status.", "status"),
 		refusals:    vec("server_refusals_total", "Handshakes and plain requests refused before a consumer took them, by reason.", "reason"),
-		messages:    vec("server_messages_total", "Messages of clients and to clients.", "direction"),
-		bytes:       vec("server_message_bytes_total", "Payload of those messages in bytes.", "direction"),
 		closes:      vec("server_closes_total", "WebSockets that ended, by close code.", "code"),
 		broken:      vec("server_protocol_errors_total", "Connections ended for what the client did or left undone.", "reason"),
 		slow: prometheus.NewCounter(prometheus.CounterOpts{
@@ -55,25 +49,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		dropped:  vec("server_events_dropped_total", "Events that no consumer saw, by reason.", "reason"),
 		draining: gauge("server_draining", "1 while the server drains."),
 	}
-	m.messagesIn, m.messagesOut = m.messages.WithLabelValues("in"), m.messages.WithLabelValues("out")
-	m.bytesIn, m.bytesOut = m.bytes.WithLabelValues("in"), m.bytes.WithLabelValues("out")
 	if reg != nil {
-		reg.MustRegister(m.connections, m.sockets, m.answers, m.refusals, m.messages, m.bytes, m.closes, m.broken, m.slow, m.shed,
-			m.failures, m.dropped, m.draining)
+		reg.MustRegister(m.connections, m.sockets, m.answers, m.refusals, m.closes, m.broken, m.slow, m.shed, m.failures, m.dropped,
+			m.draining)
+		reg.MustRegister(m.flows.counters()...)
 	}
 	return m
-}
-
-// received counts a message from a client.
-func (m *metrics) received(size int) {
-	m.messagesIn.Inc()
-	m.bytesIn.Add(float64(size))
-}
-
-// sent counts a message to a client.
-func (m *metrics) sent(size int) {
-	m.messagesOut.Inc()
-	m.bytesOut.Add(float64(size))
 }
 
 // answered counts an answered handshake.

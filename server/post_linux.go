@@ -40,8 +40,9 @@ func (l *loop) call(f func()) (done bool) {
 // keptPosts is how many posts a loop has room for while there are none.
 const keptPosts = 4 << 10
 
-// attendAll does what was posted.
+// attendAll does what was posted, after events of the channel layer have been brought.
 func (l *loop) attendAll() {
+	l.deliver()
 	l.mu.Lock()
 	posted, calls := l.posted, l.calls
 	l.posted, l.calls, l.asleep = l.served[:0], nil, false

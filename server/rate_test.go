@@ -63,7 +63,7 @@ func TestAFloodIsHeldBackThenClosed(t *testing.T) {
 	if b.feed(flood(15)) || b.mayRead() {
 		t.Fatal("a flood is read on from")
 	}
-	if got := testMessages(b); got != 10 {
+	if got := b.passed.messagesIn.Load(); got != 10 {
 		t.Errorf("%v messages were taken at once, want 10", got)
 	}
 	b.heard -= ticksInSecond
@@ -72,7 +72,7 @@ func TestAFloodIsHeldBackThenClosed(t *testing.T) {
 		t.Fatal("a second later nothing more is read")
 	}
 	b.resume()
-	if got := testMessages(b); got != 15 {
+	if got := b.passed.messagesIn.Load(); got != 15 {
 		t.Errorf("%v messages were taken after a second, want 15", got)
 	}
 	for range 40 {
@@ -90,9 +90,6 @@ func TestAFloodIsHeldBackThenClosed(t *testing.T) {
 		t.Errorf("closed with %d, want 1008", sent)
 	}
 }
-
-// testMessages returns how many messages were taken.
-func testMessages(b *bench) float64 { return registered(b.server.metrics.messagesIn) }
 
 func TestAUserHasALimitOfConnections(t *testing.T) {
 	l := newLab(Config{MaxConnectionsPerUser: 2})

@@ -16,6 +16,7 @@ import (
 type streams struct {
 	// Set at birth, never changed.
 	server *Server
+	flow   *flow
 
 	mu       sync.Mutex // guards the fields below
 	listener net.Listener
@@ -28,7 +29,9 @@ type streams struct {
 
 // newStreams returns an empty pool.
 func newStreams(s *Server) *streams {
-	return &streams{server: s, all: make(map[*stream]struct{}), greeted: make(map[net.Conn]struct{})}
+	return &streams{
+		server: s, flow: s.metrics.flows.add(), all: make(map[*stream]struct{}), greeted: make(map[net.Conn]struct{}),
+	}
 }
 
 // adopt takes a listener that others accept from, to close it in time.

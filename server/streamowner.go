@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/belleville/belleville/channellayer"
 	"github.com/belleville/belleville/consumers"
 )
 
@@ -128,3 +129,9 @@ func (st *stream) detach(*conn) (net.Conn, error) {
 
 // crew implements driver.
 func (*stream) crew() *consumers.Crew { return nil }
+
+// flow implements driver.
+func (st *stream) flow() *flow { return st.pool.flow }
+
+// carrier implements driver.
+func (*stream) carrier() channellayer.Carrier { return nil }

@@ -74,7 +74,6 @@ func New(c Config) (*Layer, error) {
 		topicCodec: &wireformat.Codec{Format: c.SerializerFormat, Crypter: ageless, MaxMessage: c.MaxMessage},
 		capacities: channellayer.NewCapacities(c.Capacity, c.ChannelCapacity),
 		names:      newNames(c.Prefix, c.RandomPrefixLength, c.Expiry),
-		local:      channellayer.NewLocal(),
 		data:       dataCommands(),
 		session:    sessionCommands(),
 		ended:      make(chan struct{}),
@@ -83,6 +82,7 @@ func New(c Config) (*Layer, error) {
 	l.memory.limit, l.buffers.limit = c.MaxMemory, c.MaxBuffers
 	l.database = newDatabase(l.names, &l.memory)
 	l.inbox = newInbox(l.handOut)
+	l.local = channellayer.NewLocal(l.tally)
 	l.metrics = newMetrics(c.Registerer, l)
 	return l, nil
 }

@@ -60,7 +60,7 @@ func (l *Layer) arrived(text string) {
 			continue
 		}
 		if group, ok := l.represented(suffix); ok {
-			l.deliverGroup(group, d)
+			l.local.DeliverGroup(group, d)
 			continue
 		}
 		_ = l.deliverChannel(name, d) // a channel that is full misses it, which is counted
@@ -75,7 +75,7 @@ func (l *Layer) published(topic, text string) {
 		return
 	}
 	if group, ok := strings.CutPrefix(topic, l.names.topics); ok {
-		l.deliverGroup(group, l.delivery(e))
+		l.local.DeliverGroup(group, l.delivery(e))
 		return
 	}
 	_ = l.deliverChannel(topic, l.delivery(e)) // a channel that is full misses it, which is counted
@@ -86,20 +86,15 @@ func (l *Layer) delivery(e channellayer.Event) *channellayer.Delivery {
 	return channellayer.NewDelivery(e, time.Now().Add(l.config.Expiry))
 }
 
-func (l *Layer) deliverGroup(group string, d *channellayer.Delivery) {
-	delivered, dropped := l.local.DeliverGroup(group, d)
+// tally is the layer's [channellayer.Tally].
+func (l *Layer) tally(_ *channellayer.Delivery, delivered, dropped int) {
 	l.metrics.delivered.Add(float64(delivered))
 	l.metrics.droppedFull.Add(float64(dropped))
 }
 
 func (l *Layer) deliverChannel(name string, d *channellayer.Delivery) error {
 	err := l.local.Deliver(name, d)
-	switch {
-	case err == nil:
-		l.metrics.delivered.Inc()
-	case errors.Is(err, channellayer.ErrFull):
-		l.metrics.droppedFull.Inc()
-	default:
+	if errors.Is(err, channellayer.ErrNoChannel) {
 		l.metrics.droppedNoChannel.Inc()
 	}
 	return err

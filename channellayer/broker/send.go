@@ -56,7 +56,7 @@ func (l *Layer) GroupSend(ctx context.Context, group string, e channellayer.Even
 	}
 	l.metrics.sentGroup.Inc()
 	if l.local.Members(group) > 0 {
-		l.deliverGroup(group, l.delivery(e.Clone()))
+		l.local.DeliverGroup(group, l.delivery(e.Clone()))
 	}
 	names, subscribed := l.others(group)
 	if len(names) == 0 && !subscribed {

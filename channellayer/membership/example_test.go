@@ -9,7 +9,7 @@ import (
 )
 
 func ExampleTable() {
-	table := membership.New(channellayer.NewLocal(), func(group string) string { return membership.Suffix(30, group) })
+	table := membership.New(channellayer.NewLocal(nil), func(group string) string { return membership.Suffix(30, group) })
 	for _, visitor := range []string{"one", "other"} {
 		name, err := table.Open("specific.9f31c0!", channellayer.NewCapacities(100, nil), channellayer.NewQueue())
 		if err != nil {

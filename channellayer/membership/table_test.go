@@ -33,7 +33,7 @@ type lab struct {
 func newLab(t *testing.T, channels ...string) *lab {
 	t.Helper()
 	suffix := func(group string) string { return membership.Suffix(50, group) }
-	l := &lab{t: t, table: membership.New(channellayer.NewLocal(), suffix), knows: make(map[string]bool), names: make(map[string]string)}
+	l := &lab{t: t, table: membership.New(channellayer.NewLocal(nil), suffix), knows: make(map[string]bool), names: make(map[string]string)}
 	for _, channel := range channels {
 		name, err := l.table.Open("specific.a!", channellayer.NewCapacities(100, nil), channellayer.NewQueue())
 		if err != nil {

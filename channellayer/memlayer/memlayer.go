@@ -71,10 +71,10 @@ func New(c Config) *Layer {
 		config:     c,
 		capacities: channellayer.NewCapacities(c.Capacity, c.Capacities),
 		prefix:     "specific." + randomHex() + "!",
-		local:      channellayer.NewLocal(),
 		plain:      newPlainChannels(),
 		members:    newPlainMembers(c.GroupExpiry),
 	}
+	l.local = channellayer.NewLocal(l.tally)
 	l.metrics = newMetrics(c.Registerer, l)
 	return l
 }
@@ -147,9 +147,7 @@ func (l *Layer) GroupSend(ctx context.Context, group string, e channellayer.Even
 		return err
 	}
 	l.metrics.sentGroup.Inc()
-	delivered, dropped := l.local.DeliverGroup(group, d)
-	l.metrics.delivered.Add(float64(delivered))
-	l.metrics.droppedFull.Add(float64(dropped))
+	l.local.DeliverGroup(group, d)
 	for _, channel := range l.members.of(group, time.Now()) {
 		_ = l.deliver(channel, d) // a member that is full misses the event, which deliver counted
 	}
@@ -203,6 +201,12 @@ func (l *Layer) delivery(ctx context.Context, e channellayer.Event) (*channellay
 	return channellayer.NewDelivery(e.Clone(), time.Now().Add(l.config.Expiry)), nil
 }
 
+// tally is the layer's [channellayer.Tally].
+func (l *Layer) tally(_ *channellayer.Delivery, delivered, dropped int) {
+	l.metrics.delivered.Add(float64(delivered))
+	l.metrics.droppedFull.Add(float64(dropped))
+}
+
 // deliver brings d to a channel of any kind, and counts what became of it. In a plain one it waits for a
 // listener, which will count it.
 func (l *Layer) deliver(channel string, d *channellayer.Delivery) error {
@@ -214,12 +218,7 @@ func (l *Layer) deliver(channel string, d *channellayer.Delivery) error {
 		return nil
 	}
 	err := l.local.Deliver(channel, d)
-	switch {
-	case err == nil:
-		l.metrics.delivered.Inc()
-	case errors.Is(err, channellayer.ErrFull):
-		l.metrics.droppedFull.Inc()
-	default:
+	if errors.Is(err, channellayer.ErrNoChannel) {
 		l.metrics.droppedNoChannel.Inc()
 	}
 	return err

@@ -240,10 +240,7 @@ func (l *Layer) deliver(channel string, d *channellayer.Delivery) {
 }
 
 func (l *Layer) deliverGroup(group string, d *channellayer.Delivery) {
-	delivered, dropped := l.local.DeliverGroup(group, d)
-	l.metrics.delivered.Add(float64(delivered))
-	l.metrics.droppedFull.Add(float64(dropped))
-	if delivered == 0 && dropped == 0 && channellayer.CheckGroupName(group) == nil {
+	if l.local.DeliverGroup(group, d) == 0 && channellayer.CheckGroupName(group) == nil {
 		l.memberships.Linger(group) // a membership that nobody needs, if it is there
 	}
 }
@@ -256,13 +253,16 @@ func (l *Layer) groupOf(channel string) string {
 	return membership.Everyone
 }
 
+// tally is the layer's [channellayer.Tally].
+func (l *Layer) tally(d *channellayer.Delivery, delivered, dropped int) {
+	l.metrics.tally(d, delivered, dropped)
+}
+
 // gap tells the channels of a group that they may have missed something.
 func (l *Layer) gap(group string) {
 	d := channellayer.NewDelivery(channellayer.Event{"type": channellayer.GapType}, time.Time{})
-	delivered, dropped := l.local.DeliverGroup(group, d)
 	l.metrics.gaps.Inc()
-	l.metrics.gapsDelivered.Add(float64(delivered))
-	l.metrics.droppedFull.Add(float64(dropped))
+	l.local.DeliverGroup(group, d)
 }
 
 // seconds returns a time that Postgres gave, within bounds.

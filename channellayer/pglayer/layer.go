@@ -120,13 +120,13 @@ func newLayer(ctx context.Context, c Config) (*Layer, error) {
 		capacities: channellayer.NewCapacities(c.Capacity, c.ChannelCapacity),
 		names:      newNodeNames(c.NodeName),
 		sql:        newStatements(schema),
-		local:      channellayer.NewLocal(),
 		arrivals:   newArrivals(),
 		listeners:  newListeners(),
 		used:       new(heap[int64]),
 		ghosts:     new(heap[string]),
 		ended:      make(chan struct{}),
 	}
+	l.local = channellayer.NewLocal(l.tally)
 	l.memberships = membership.New(l.local, l.names.suffix)
 	l.outbox = newGatherer(l.sendAll)
 	l.registry = newGatherer(l.registerSome)

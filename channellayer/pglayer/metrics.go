@@ -93,14 +93,19 @@ func registerLocal(auto promauto.Factory, l *Layer) {
 		})
 }
 
-// outcome counts what became of an event for one channel.
+// tally is the layer's [channellayer.Tally].
+func (m *metrics) tally(d *channellayer.Delivery, delivered, dropped int) {
+	took := m.delivered
+	if d.Event.Type() == channellayer.GapType {
+		took = m.gapsDelivered
+	}
+	took.Add(float64(delivered))
+	m.droppedFull.Add(float64(dropped))
+}
+
+// outcome counts an event for a channel that is not open.
 func (m *metrics) outcome(err error) {
-	switch {
-	case err == nil:
-		m.delivered.Inc()
-	case errors.Is(err, channellayer.ErrFull):
-		m.droppedFull.Inc()
-	default:
+	if errors.Is(err, channellayer.ErrNoChannel) {
 		m.droppedNoChannel.Inc()
 	}
 }

@@ -220,10 +220,7 @@ func (l *Layer) handOut(channels []string, d *channellayer.Delivery) {
 
 // deliverGroup hands d to the open channels of a group.
 func (l *Layer) deliverGroup(group string, d *channellayer.Delivery) {
-	delivered, dropped := l.local.DeliverGroup(group, d)
-	l.metrics.delivered.Add(float64(delivered))
-	l.metrics.droppedFull.Add(float64(dropped))
-	if delivered+dropped == 0 {
+	if l.local.DeliverGroup(group, d) == 0 {
 		l.metrics.droppedNoChannel.Inc()
 		l.groups.Linger(group) // a membership that nobody needs
 	}

@@ -103,10 +103,10 @@ func newLayer(c Config) (*Layer, error) {
 		names:      newNodeNames(c.NodeName, c.Lanes, len(c.Hosts)),
 		keys:       keys{c.Prefix},
 		scripts:    newScripts(),
-		local:      channellayer.NewLocal(),
 		ghosts:     make(chan ghost, 64),
 		ended:      make(chan struct{}),
 	}
+	l.local = channellayer.NewLocal(l.tally)
 	l.groups = membership.New(l.local, l.names.suffix)
 	if len(l.names.inboxes) < c.Lanes {
 		return nil, fmt.Errorf("redislayer: %d hosts are too many", len(c.Hosts))
@@ -230,11 +230,14 @@ func (l *Layer) isOurs(channel string) bool {
 // shard returns the host that is responsible for a group, or for what is before "!" in a channel's name.
 func (l *Layer) shard(name string) *shard { return l.shards[shardOf(name, len(l.shards))] }
 
+// tally is the layer's [channellayer.Tally].
+func (l *Layer) tally(d *channellayer.Delivery, delivered, dropped int) {
+	l.metrics.tally(d, delivered, dropped)
+}
+
 // gap tells all channels that they may have missed something.
 func (l *Layer) gap() {
 	d := channellayer.NewDelivery(channellayer.Event{"type": GapType}, time.Time{})
-	delivered, dropped := l.local.DeliverGroup(membership.Everyone, d)
 	l.metrics.gaps.Inc()
-	l.metrics.gapsDelivered.Add(float64(delivered))
-	l.metrics.droppedFull.Add(float64(dropped))
+	l.local.DeliverGroup(membership.Everyone, d)
 }

@@ -78,13 +78,13 @@ func newPubSubLayer(c Config) (*PubSubLayer, error) {
 		codec:      &wireformat.Codec{Format: c.SerializerFormat, Crypter: crypter, MaxMessage: c.MaxMessage},
 		capacities: channellayer.NewCapacities(c.Capacity, c.ChannelCapacity),
 		prefix:     c.Prefix + names.prefix,
-		local:      channellayer.NewLocal(),
 		plain:      newSubscribers(),
 		ended:      make(chan struct{}),
 	}
 	if err := channellayer.CheckChannelName(l.prefix + strings.Repeat("x", channellayer.TailLen)); err != nil {
 		return nil, fmt.Errorf("redislayer: prefix: %w", err)
 	}
+	l.local = channellayer.NewLocal(l.tally)
 	l.groups = membership.New(l.local, names.suffix)
 	var clients []*client
 	for i, h := range c.Hosts {
@@ -239,9 +239,12 @@ func (l *PubSubLayer) tell(typ string) {
 		return
 	}
 	d := channellayer.NewDelivery(channellayer.Event{"type": typ}, time.Time{})
-	delivered, dropped := l.local.DeliverGroup(membership.Everyone, d)
-	l.metrics.gapsDelivered.Add(float64(delivered))
-	l.metrics.droppedFull.Add(float64(dropped))
+	l.local.DeliverGroup(membership.Everyone, d)
+}
+
+// tally is the layer's [channellayer.Tally].
+func (l *PubSubLayer) tally(d *channellayer.Delivery, delivered, dropped int) {
+	l.metrics.tally(d, delivered, dropped)
 }
 
 // dispatch hands out what came under a topic.
@@ -258,9 +261,7 @@ func (l *PubSubLayer) dispatch(h *topics, topic string, data []byte, came time.T
 	}
 	d := channellayer.NewDelivery(e, came.Add(l.config.Expiry))
 	if group, ok := strings.CutPrefix(topic, l.topic("")); ok {
-		delivered, dropped := l.local.DeliverGroup(group, d)
-		l.metrics.delivered.Add(float64(delivered))
-		l.metrics.droppedFull.Add(float64(dropped))
+		l.local.DeliverGroup(group, d)
 		return
 	}
 	if strings.HasPrefix(topic, l.prefix) {

@@ -108,9 +108,7 @@ func (l *Layer) split(names []string) (ours, others []string) {
 // handOutGroup hands d to the members of a group in this process: those that joined here, and the connections that a
 // peer has added by name.
 func (l *Layer) handOutGroup(group string, ours []string, d *channellayer.Delivery) {
-	delivered, dropped := l.local.DeliverGroup(group, d)
-	l.metrics.delivered.Add(float64(delivered))
-	l.metrics.droppedFull.Add(float64(dropped))
+	l.local.DeliverGroup(group, d)
 	for _, name := range ours {
 		_, suffix, _ := strings.Cut(name, "!")
 		if membership.IsRepresentative(suffix) {
