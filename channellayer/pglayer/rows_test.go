@@ -52,7 +52,7 @@ func waitFor(t *testing.T, what string, done func() bool) {
 func TestRows(t *testing.T) {
 	d := site(t)
 	c := at(role(t, d))
-	c.DeadAfter, c.Linger = 300*time.Millisecond, 10*time.Millisecond
+	c.DeadAfter, c.Linger = 3*time.Second, 10*time.Millisecond // long enough for a busy machine, which would be told of gaps
 	l := open(t, c)
 	theirs := startPeer(t, d.URL(), nil)
 	name, q := channel(t, l, "room")
