@@ -51,7 +51,7 @@ func (l *loop) reopen(now int64) {
 	}
 }
 
-// admit makes a connection of a descriptor, or answers that there are too many.
+// admit makes a connection of a descriptor, here or in another loop, or answers that there are too many.
 func (l *loop) admit(fd int, peer netip.AddrPort) {
 	t, status := l.server.admitPeer(peer.Addr())
 	if status != 0 {
@@ -61,15 +61,25 @@ func (l *loop) admit(fd int, peer netip.AddrPort) {
 		l.server.answered(consumers.Response{Status: status, Reason: consumers.ReasonLimit})
 		return
 	}
-	c := l.server.newConn(l, t)
-	c.from(peer)
-	if l.server.announces(peer.Addr()) {
-		c.phase = prefacing // nobody else knows it yet
+	a := arrival{fd, peer, t}
+	if other := l.lighter(); other != nil && other.welcome(a) {
+		return
 	}
-	l.enrol(c, fd)
+	l.held.Add(1)
+	l.begin(a)
 }
 
-// enrol gives a connection its place, and watches its descriptor.
+// begin makes a connection, which was counted.
+func (l *loop) begin(a arrival) {
+	c := l.server.newConn(l, a.ticket)
+	c.from(a.peer)
+	if l.server.announces(a.peer.Addr()) {
+		c.phase = prefacing // nobody else knows it yet
+	}
+	l.enrol(c, a.fd)
+}
+
+// enrol gives a connection, which was counted, its place, and watches its descriptor.
 func (l *loop) enrol(c *conn, fd int) {
 	c.fd = int32(fd)
 	l.gens++
@@ -81,7 +91,6 @@ func (l *loop) enrol(c *conn, fd int) {
 		c.slot = uint32(len(l.conns))
 		l.conns = append(l.conns, c)
 	}
-	l.held++
 	if err := l.poller.Add(fd, token(c.slot, c.gen)); err != nil {
 		l.drop(c)
 		return

@@ -104,14 +104,3 @@ func (l *loop) nextLoad() (load channellayer.Load, ok bool) {
 	}
 	return load, ok
 }
-
-// unload brings what is left when the loop has ended.
-func (l *loop) unload() {
-	l.mu.Lock()
-	l.stopped = true
-	l.room.Broadcast()
-	l.mu.Unlock()
-	for load, ok := l.nextLoad(); ok; load, ok = l.nextLoad() {
-		load.Deliver()
-	}
-}

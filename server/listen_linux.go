@@ -35,6 +35,7 @@ func (s *Server) open(l net.Listener) ([]pool, <-chan error, error) {
 	}
 	failed := make(chan error, s.cfg.Load().Loops)
 	pools := []pool{streams}
+	var fleet []*loop
 	for range s.cfg.Load().Loops {
 		fd, err := netpoll.Duplicate(raw)
 		if err != nil {
@@ -44,11 +45,14 @@ func (s *Server) open(l net.Listener) ([]pool, <-chan error, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		pools = append(pools, lp)
+		pools, fleet = append(pools, lp), append(fleet, lp)
 	}
-	for _, p := range pools[1:] {
+	for _, lp := range fleet {
+		lp.fleet = fleet
+	}
+	for _, lp := range fleet {
 		go func() {
-			if err := p.(*loop).run(); err != nil {
+			if err := lp.run(); err != nil {
 				failed <- err
 			}
 		}()

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/belleville/belleville/consumers"
 	"github.com/belleville/belleville/internal/netpoll"
@@ -29,6 +30,7 @@ type loop struct {
 	server *Server
 	poller *netpoll.Poller
 	passed *flow
+	fleet  []*loop // of all that accept from the listener
 
 	// Owned by the loop's goroutine.
 	listener int // -1 once closed
@@ -36,7 +38,7 @@ type loop struct {
 	conns    []*conn
 	free     []uint32
 	gens     uint32
-	held     int
+	looked   int // at how many others
 	wheel    wheel
 	buf      []byte
 	scratch  []byte
@@ -46,14 +48,17 @@ type loop struct {
 	served   []*conn // room for posts, in turn with posted
 	quit     bool
 
+	held atomic.Int64 // connections, with those that arrive
+
 	// Shared with whoever posts.
-	mu      sync.Mutex // guards the fields below
-	posted  []*conn    // those that want something; bounded by the connections, since each is here once
-	calls   []func()
-	freight freight // what comes from the channel layer
-	asleep  bool
-	stopped bool
-	room    sync.Cond // signalled when there is room in freight again
+	mu       sync.Mutex // guards the fields below
+	posted   []*conn    // those that want something; bounded by the connections, since each is here once
+	calls    []func()
+	arrivals []arrival // what other loops have accepted
+	freight  freight   // what comes from the channel layer
+	asleep   bool
+	stopped  bool
+	room     sync.Cond // signalled when there is room in freight again
 
 	done chan struct{} // closed when the goroutine ends
 }
@@ -115,11 +120,11 @@ func (l *loop) run() error {
 func (l *loop) timeout() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.posted) > 0 || len(l.calls) > 0 || len(l.freight.loads) > 0 {
+	if len(l.posted) > 0 || len(l.calls) > 0 || len(l.arrivals) > 0 || len(l.freight.loads) > 0 {
 		return 0
 	}
 	l.asleep, l.freight.under = true, false
-	if l.held == 0 && l.resumeAt == 0 {
+	if l.held.Load() == 0 && l.resumeAt == 0 {
 		return -1
 	}
 	return wheelStep
@@ -260,7 +265,7 @@ func (l *loop) forget(c *conn) {
 	c.fd = -1
 	l.conns[c.slot] = nil
 	l.free = append(l.free, c.slot)
-	l.held--
+	l.held.Add(-1)
 }
 
 // detach implements driver.
@@ -313,12 +318,12 @@ func (l *loop) close() {
 // shut drops what is left.
 func (l *loop) shut() {
 	l.closeListener()
+	l.stop()
 	for _, c := range l.conns {
 		if c != nil {
 			l.drop(c)
 		}
 	}
-	l.unload()
 	l.mu.Lock()
 	l.posted = nil
 	l.mu.Unlock()

@@ -37,6 +37,22 @@ func (l *loop) call(f func()) (done bool) {
 	}
 }
 
+// stop has the loop take nothing more, and begins and brings what it has taken.
+func (l *loop) stop() {
+	l.mu.Lock()
+	l.stopped = true
+	arrivals := l.arrivals
+	l.arrivals = nil
+	l.room.Broadcast()
+	l.mu.Unlock()
+	for _, a := range arrivals {
+		l.begin(a)
+	}
+	for load, ok := l.nextLoad(); ok; load, ok = l.nextLoad() {
+		load.Deliver()
+	}
+}
+
 // keptPosts is how many posts a loop has room for while there are none.
 const keptPosts = 4 << 10
 
@@ -44,9 +60,12 @@ const keptPosts = 4 << 10
 func (l *loop) attendAll() {
 	l.deliver()
 	l.mu.Lock()
-	posted, calls := l.posted, l.calls
-	l.posted, l.calls, l.asleep = l.served[:0], nil, false
+	posted, calls, arrivals := l.posted, l.calls, l.arrivals
+	l.posted, l.calls, l.arrivals, l.asleep = l.served[:0], nil, nil, false
 	l.mu.Unlock()
+	for _, a := range arrivals {
+		l.begin(a)
+	}
 	for _, c := range posted {
 		l.serve(c)
 	}

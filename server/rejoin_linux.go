@@ -25,6 +25,7 @@ func (s *Server) rejoin(pools []pool, hc *handedConn, early []byte, h *head) boo
 		c := s.newConn(l, s.admission.move(&hc.ticket))
 		c.from(peer)
 		c.keep(early)
+		l.held.Add(1)
 		l.enrol(c, fd)
 		if c.fd >= 0 {
 			s.handshake(c, h)
