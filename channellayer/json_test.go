@@ -111,6 +111,9 @@ func TestParseJSONRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := channellayer.ParseJSON([]byte(tt.text))
+			if many := strings.HasPrefix(tt.name, "too many"); many != errors.Is(err, channellayer.ErrTooManyValues) {
+				t.Errorf("error %v; ErrTooManyValues is wanted: %v", err, many)
+			}
 			if got != nil || !errors.Is(err, channellayer.ErrInvalidJSON) {
 				t.Fatalf("got %.100v, error %v; want ErrInvalidJSON", got, err)
 			}

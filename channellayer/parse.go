@@ -12,6 +12,9 @@ import (
 // ErrInvalidJSON means that a text is no JSON, or JSON beyond the bounds of [ParseJSON].
 var ErrInvalidJSON = errors.New("channellayer: invalid JSON")
 
+// ErrTooManyValues means that a text holds more than [MaxElements] allows. It is an [ErrInvalidJSON].
+var ErrTooManyValues = fmt.Errorf("%w: too many values", ErrInvalidJSON)
+
 // ParseJSON returns the value of a JSON text from a client, as an [Event] holds it: a number without fraction
 // and exponent is an int64, or, where that is too small for it, what JavaScript reads: the nearest
 // float64. Other numbers are float64. Of equal keys the last one wins; half a surrogate pair becomes U+FFFD.
@@ -358,7 +361,7 @@ func (p *parser) skip(word string) bool {
 // count counts n values.
 func (p *parser) count(n int) error {
 	if p.left -= n; p.left < 0 {
-		return p.errorf("too many values")
+		return ErrTooManyValues
 	}
 	return nil
 }

@@ -161,8 +161,8 @@ func (c *conn) frame(data []byte) (used int, _ *frameError) {
 		return c.control(h, data[size:], size)
 	}
 	limits := c.server.cfg.Load()
-	if h.Length > int64(limits.MaxMessage-c.assembled()) {
-		return 0, errTooLarge // a compressed message is larger than a plain one only where that is foolish
+	if h.Length > int64(limits.MaxMessage+c.paddingOf(h, limits)-c.assembled()) {
+		return 0, errTooLarge
 	}
 	if c.in != nil {
 		if err := c.in.check(h, limits); err != nil {
@@ -226,6 +226,18 @@ func (c *conn) more(data []byte) (used int, _ *frameError) {
 	c.deliver(m)
 	return used, nil
 }
+
+// paddingOf returns by how much a message may be longer on the wire than it is: what cannot be compressed grows by five
+// bytes for each block and a few more, RFC 1951 §3.2.4. What is inflated of it is held to the limit.
+func (c *conn) paddingOf(h ws.Header, limits *Config) int {
+	if h.Rsv != 0 || c.in != nil && c.in.deflated && c.in.fragments > 0 {
+		return padding(limits.MaxMessage)
+	}
+	return 0
+}
+
+// padding is what a compressor that does its best adds to so many bytes at most.
+func padding(size int) int { return size>>10 + 64 }
 
 // assembled returns how many bytes of an unfinished message there are.
 func (c *conn) assembled() int {

@@ -17,7 +17,7 @@ const (
 func (c Config) Memory() int64 {
 	c = c.withDefaults()
 	message, queue := int64(c.MaxMessage), int64(c.QueueBytes)
-	coming := 3*message + max(maxEarly, int64(2*c.MaxHead))
+	coming := 3*message + 2*int64(padding(c.MaxMessage)) + max(maxEarly, int64(2*c.MaxHead))
 	waiting := mailboxFull + message
 	going := burst*max(queue, message) + message + maxPongs
 	return int64(c.MaxConnections) * (idleBytes + coming + waiting + going)

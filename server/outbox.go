@@ -150,16 +150,18 @@ func (q *queue) build(m consumers.Message) []byte {
 	return q.small[at:len(q.small):len(q.small)]
 }
 
-// shed throws away what the writer has not taken.
+// shed throws away what the writer has not taken, but for the answer to the handshake.
 func (o *outbox) shed() {
 	if o.queue == nil {
 		return
 	}
-	for _, f := range o.frames {
+	kept := min(o.first(), len(o.frames))
+	for _, f := range o.frames[kept:] {
 		o.bytes -= len(f)
 	}
-	o.count -= len(o.frames)
-	o.frames, o.pong, o.keys = nil, nil, nil
+	o.count -= len(o.frames) - kept
+	clear(o.frames[kept:])
+	o.frames, o.pong, o.keys = o.frames[:kept], nil, nil
 }
 
 // take moves what waits to the writer.

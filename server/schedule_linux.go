@@ -36,6 +36,9 @@ func (l *loop) reschedule(c *conn, p phase) {
 		soon = l.server.clock.now() + ticks(endTimeout)
 	case open:
 		soon = c.heard + ticks(cfg.PingInterval)
+		if cfg.MaxAge > 0 {
+			soon = min(soon, c.heard+ticks(cfg.MaxAge)*9/10) // from when on it may be too old
+		}
 		if c.starved {
 			soon = l.server.clock.now() + wheelStep
 		}

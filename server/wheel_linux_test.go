@@ -1,6 +1,9 @@
 package server
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestTheWheelLooksInTime(t *testing.T) {
 	tests := []struct {
@@ -66,4 +69,19 @@ func TestRescheduledConnectionsDoNotFillTheWheel(t *testing.T) {
 	if n := l.wheel.entries(); n != 1 {
 		t.Errorf("%d entries for one connection that was left alone, want 1", n)
 	}
+}
+
+func TestAShortAgeIsNoticedInTime(t *testing.T) {
+	const age = 3000
+	lab := newLab(Config{MaxAge: age * time.Millisecond})
+	l := &loop{server: lab.server}
+	b := lab.open(t)
+	b.fd, b.gen = 1, 1
+	l.conns = append(l.conns, b.conn)
+	l.remember(b.conn, ticks(lab.server.cfg.Load().HandshakeTimeout)) // as it was before it was open
+	l.reschedule(b.conn, open)
+	if b.due > b.heard+age {
+		t.Errorf("it is looked at %d ms after it was opened, want %d at most", b.due-b.heard, age)
+	}
+	b.finish(t)
 }

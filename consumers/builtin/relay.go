@@ -144,7 +144,7 @@ func (r *relay) Receive(ctx context.Context, c *consumers.Conn, m consumers.Mess
 		if !errors.Is(err, channellayer.ErrInvalidEvent) {
 			return err
 		}
-		refused = &refusal{consumers.CloseTooBig, "too many values"}
+		refused = tooManyValues
 	}
 	r.closed = true
 	return c.Close(refused.code, refused.reason)
@@ -156,6 +156,9 @@ type refusal struct {
 	reason string
 }
 
+// tooManyValues refuses what no layer would carry.
+var tooManyValues = &refusal{consumers.CloseTooBig, "too many values"}
+
 // event makes the event of a client's message.
 func (r *relay) event(s *consumers.Scope, m consumers.Message) (channellayer.Event, *refusal) {
 	switch {
@@ -166,7 +169,10 @@ func (r *relay) event(s *consumers.Scope, m consumers.Message) (channellayer.Eve
 	}
 	parsed, err := channellayer.ParseJSON(m.Data)
 	e, ok := parsed.(map[string]any)
-	if err != nil || !ok {
+	switch {
+	case errors.Is(err, channellayer.ErrTooManyValues):
+		return nil, tooManyValues
+	case err != nil || !ok:
 		return nil, &refusal{consumers.CloseInvalidPayload, "not a JSON object"}
 	}
 	maps.DeleteFunc(e, func(key string, _ any) bool { return strings.HasPrefix(key, "__") })

@@ -86,6 +86,8 @@ func TestRelayRefusesMessages(t *testing.T) {
 		{"that are no object", chat(), consumers.TextMessage(`["a"]`), "1007 not a JSON object"},
 		{"that are empty", chat(), consumers.TextMessage(``), "1007 not a JSON object"},
 		{"that are no UTF-8", chat(), consumers.TextMessage("{\"a\":\"\xff\"}"), "1007 not a JSON object"},
+		{"that hold too many values", chat(), consumers.TextMessage(`{"a":[` + strings.Repeat("0,", 1<<20) + `0]}`), "1009 too many values"},
+		{"that hold too many objects", chat(), consumers.TextMessage(`{"a":[` + strings.Repeat("{},", 1<<16) + `0]}`), "1009 too many values"},
 		{"that are too deep", chat(), consumers.TextMessage(`{"a":` + strings.Repeat("[", 500) + strings.Repeat("]", 500) + `}`), "1007 not a JSON object"},
 	}
 	for _, tt := range tests {
