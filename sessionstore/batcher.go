@@ -17,10 +17,10 @@ const patience = 5 * time.Millisecond
 // Where lookups come in crowds, a query waits for company: there are two messages to and fro for each, whatever they ask
 // for, and what wakes whom costs more than the keys.
 const (
-	crowd  = 4                    // keys of a query after which the next one waits
-	enough = 32                   // keys that it waits for
-	gather = 2 * time.Millisecond // how long it waits, once somebody is there
-	lull   = 25 * gather          // after which who comes is alone again
+	crowd  = 4                // keys of a query after which the next one waits
+	enough = 32               // keys that it waits for
+	gather = time.Millisecond // how long it waits, once somebody is there
+	lull   = 50 * gather      // after which who comes is alone again
 )
 
 // grains is how many timers there are in the time that a lookup may take: those who ask within a grain share one, and
