@@ -18,7 +18,7 @@ import (
 // and how many go on at a time.
 const (
 	benchVisitors   = 4000
-	handshakeRound  = 2000
+	handshakeRound  = 500
 	handshakeWindow = 64
 )
 
@@ -26,35 +26,43 @@ const (
 // request to the end of the closing handshake.
 func BenchmarkHandshake(b *testing.B) {
 	for _, network := range networks {
-		b.Run("yardstick/"+network, func(b *testing.B) {
-			l := listen(b, network)
-			startYardstick(b, l)
-			churn(b, startCrowd(b, l, 0))
-		})
-		b.Run("no-session/"+network, func(b *testing.B) {
-			l := listen(b, network)
-			startServer(b, l, echoes())
-			churn(b, startCrowd(b, l, 0))
-		})
+		inTurns(b, network, handshakeRound,
+			contender{"yardstick", func(b *testing.B) runner {
+				l := listen(b, network)
+				startYardstick(b, l)
+				return churn(b, startCrowd(b, l, 0))
+			}},
+			contender{"no-session", func(b *testing.B) runner {
+				l := listen(b, network)
+				startServer(b, l, echoes())
+				return churn(b, startCrowd(b, l, 0))
+			}},
+			contender{"postgres", func(b *testing.B) runner { return postgresChurn(b, network) }})
 	}
-	for _, network := range networks {
-		b.Run("postgres/"+network, func(b *testing.B) {
-			db := postgresSite(b, benchVisitors)
-			l := listen(b, network)
-			reg := prometheus.NewRegistry()
-			startServer(b, l, known(b, pgtest.Restricted(b, db.URL()), reg))
-			c := startCrowd(b, l, benchVisitors)
-			before := backends(b, db)
-			churn(b, c)
-			b.ReportMetric(float64((backends(b, db)-before).Nanoseconds())/float64(b.N*handshakeRound), "postgres-cpu-ns/op")
-			b.ReportMetric(perQuery(b, reg), "keys/query")
-		})
-	}
-	b.Run("sqlite/tcp", func(b *testing.B) {
+	inTurns(b, "tcp", handshakeRound, contender{"sqlite", func(b *testing.B) runner {
 		l := listen(b, "tcp")
 		startServer(b, l, known(b, sqliteSite(b, benchVisitors), nil))
-		churn(b, startCrowd(b, l, benchVisitors))
-	})
+		return churn(b, startCrowd(b, l, benchVisitors))
+	}})
+}
+
+// postgresChurn is churn of visitors whom PostgreSQL knows, and tells what that used.
+func postgresChurn(b *testing.B, network string) runner {
+	b.Helper()
+	db := postgresSite(b, benchVisitors)
+	l := listen(b, network)
+	reg := prometheus.NewRegistry()
+	startServer(b, l, known(b, pgtest.Restricted(b, db.URL()), reg))
+	r := churn(b, startCrowd(b, l, benchVisitors))
+	before, turns, turn := backends(b, db), 0, r.turn
+	r.turn = func() { turns++; turn() }
+	r.finish = func() map[string]float64 {
+		return map[string]float64{
+			"postgres-cpu-ns/op": float64((backends(b, db) - before).Nanoseconds()) / float64(turns*handshakeRound),
+			"keys/query":         perQuery(b, reg),
+		}
+	}
+	return r
 }
 
 // known is an echo for who is logged in.
@@ -90,16 +98,14 @@ func perQuery(b *testing.B, reg prometheus.Gatherer) float64 {
 	return 0
 }
 
-// churn is the loop of a handshake benchmark.
-func churn(b *testing.B, c *child) {
+// churn has a crowd open and close connections.
+func churn(b *testing.B, c *child) runner {
 	b.Helper()
-	o := crowdOrder{N: handshakeRound, Window: handshakeWindow}
-	c.do(b, "churn", o, nil) // so that all that is made once is made
-	before := used(b)
-	for b.Loop() {
-		c.do(b, "churn", o, nil)
+	turn := func() { c.do(b, "churn", crowdOrder{N: handshakeRound, Window: handshakeWindow}, nil) }
+	for range 4 { // so that all that is made once is made
+		turn()
 	}
-	report(b, before, handshakeRound)
+	return runner{turn: turn}
 }
 
 // backends returns the CPU time of the database's processes that serve us, in the kernel's steps of 10 ms.

@@ -88,17 +88,3 @@ func used(b *testing.B) usage {
 	user, system := time.Duration(r.Utime.Nano()), time.Duration(r.Stime.Nano())
 	return usage{time.Now(), user + system, user, m.Mallocs, m.TotalAlloc}
 }
-
-// report turns a benchmark's figures into those of one unit, of which each of its loops did so many. CPU is
-// user and system time of the server's process alone.
-func report(b *testing.B, before usage, units int) {
-	b.Helper()
-	after := used(b)
-	b.ReportAllocs()
-	n := float64(b.N) * float64(units)
-	b.ReportMetric(float64(after.at.Sub(before.at).Nanoseconds())/n, "ns/op")
-	b.ReportMetric(float64((after.cpu-before.cpu).Nanoseconds())/n, "cpu-ns/op")
-	b.ReportMetric(float64((after.user-before.user).Nanoseconds())/n, "user-ns/op")
-	b.ReportMetric(float64(after.mallocs-before.mallocs)/n, "allocs/op")
-	b.ReportMetric(float64(after.bytes-before.bytes)/n, "B/op")
-}

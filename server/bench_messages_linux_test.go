@@ -14,38 +14,37 @@ import (
 // payload is the size of a benchmark's message in bytes.
 const payload = 128
 
+// echoesInTurn is how many messages a turn of BenchmarkEcho has.
+const echoesInTurn = 5000
+
 // BenchmarkEcho has clients say something and wait until it comes back through a consumer; one operation is one
 // message in and out.
 func BenchmarkEcho(b *testing.B) {
-	const turns = 20 // messages of each client in a round
 	for _, network := range networks {
 		for _, clients := range []int{1, 1000} {
-			b.Run(fmt.Sprintf("yardstick/%s/%d", network, clients), func(b *testing.B) {
-				l := listen(b, network)
-				startYardstick(b, l)
-				echoRounds(b, l, clients, turns)
-			})
-			b.Run(fmt.Sprintf("consumer/%s/%d", network, clients), func(b *testing.B) {
-				l := listen(b, network)
-				startServer(b, l, echoes())
-				echoRounds(b, l, clients, turns)
-			})
+			inTurns(b, fmt.Sprintf("%s/%d", network, clients), echoesInTurn,
+				contender{"yardstick", func(b *testing.B) runner {
+					l := listen(b, network)
+					startYardstick(b, l)
+					return echoRounds(b, l, clients)
+				}},
+				contender{"consumer", func(b *testing.B) runner {
+					l := listen(b, network)
+					startServer(b, l, echoes())
+					return echoRounds(b, l, clients)
+				}})
 		}
 	}
 }
 
-// echoRounds is the loop of an echo benchmark.
-func echoRounds(b *testing.B, l net.Listener, clients, turns int) {
+// echoRounds has clients say something.
+func echoRounds(b *testing.B, l net.Listener, clients int) runner {
 	b.Helper()
 	c := startCrowd(b, l, 0)
 	c.do(b, "hold", crowdOrder{N: clients, Window: handshakeWindow}, nil)
-	o := crowdOrder{N: turns, Size: payload}
-	c.do(b, "echo", o, nil)
-	before := used(b)
-	for b.Loop() {
-		c.do(b, "echo", o, nil)
-	}
-	report(b, before, clients*turns)
+	turn := func() { c.do(b, "echo", crowdOrder{N: echoesInTurn / clients, Size: payload}, nil) }
+	turn()
+	return runner{turn: turn}
 }
 
 // sendSize says how large a group is, and how many sends to it go on at the same time.
@@ -59,41 +58,55 @@ func (g sendSize) name(network string) string {
 	return fmt.Sprintf("%s/%d", network, g.members)
 }
 
+// deliveriesInTurn is how many deliveries a turn of BenchmarkGroupSend has, or those of a send.
+const deliveriesInTurn = 4000
+
+// sends is how many sends a turn has.
+func (g sendSize) sends() int { return max(g.inFlight, deliveriesInTurn/g.members) }
+
 // BenchmarkGroupSend sends to a group and waits until all members have it, or sends some in a row before that;
 // one operation is one send to all members. The yardstick writes each message alone; where there are some in a row,
-// "merged" is one that writes them together.
+// "merged" is one that writes them together. The largest group is measured alone: two of them are more files than
+// a process may have.
 func BenchmarkGroupSend(b *testing.B) {
-	text := repeat("x", payload)
-	one := append([]byte{fText, 126, 0, payload}, text...)
 	for _, network := range networks {
-		for _, g := range []sendSize{{1, 1}, {100, 1}, {1000, 1}, {1000, 4}, {10_000, 1}} {
-			b.Run("yardstick/"+g.name(network), func(b *testing.B) {
-				l := listen(b, network)
-				y := startYardstick(b, l)
-				groupSends(b, l, g, func() {
-					for range g.inFlight {
-						y.send(one)
-					}
-				})
-			})
-			if g.inFlight > 1 {
-				b.Run("merged/"+g.name(network), func(b *testing.B) {
-					l := listen(b, network)
-					y, all := startYardstick(b, l), bytes.Repeat(one, g.inFlight)
-					groupSends(b, l, g, func() { y.send(all) })
-				})
-			}
-			b.Run("group/"+g.name(network), func(b *testing.B) {
-				l := listen(b, network)
-				layer := startServer(b, l, chatters())
-				groupSends(b, l, g, func() {
-					for range g.inFlight {
-						sendTo(b, layer, "all", text)
-					}
-				})
-			})
+		for _, g := range []sendSize{{1, 1}, {100, 1}, {1000, 1}} {
+			inTurns(b, g.name(network), g.sends(), g.yardstick(network, "yardstick", 1), g.group(network))
 		}
+		four := sendSize{1000, 4}
+		inTurns(b, four.name(network), four.sends(), four.yardstick(network, "merged", 4), four.group(network))
+		inTurns(b, four.name(network), four.sends(), four.yardstick(network, "yardstick", 1))
+		most := sendSize{10_000, 1}
+		inTurns(b, most.name(network), most.sends(), most.yardstick(network, "yardstick", 1))
+		inTurns(b, most.name(network), most.sends(), most.group(network))
 	}
+}
+
+// yardstick is the contender that writes so many messages together.
+func (g sendSize) yardstick(network, name string, together int) contender {
+	return contender{name, func(b *testing.B) runner {
+		l := listen(b, network)
+		y := startYardstick(b, l)
+		frames := bytes.Repeat(append([]byte{fText, 126, 0, payload}, repeat("x", payload)...), together)
+		return groupSends(b, l, g, func() {
+			for range g.inFlight / together {
+				y.send(frames)
+			}
+		})
+	}}
+}
+
+// group is the contender that sends to a group.
+func (g sendSize) group(network string) contender {
+	return contender{"group", func(b *testing.B) runner {
+		l, text := listen(b, network), repeat("x", payload)
+		layer := startServer(b, l, chatters())
+		return groupSends(b, l, g, func() {
+			for range g.inFlight {
+				sendTo(b, layer, "all", text)
+			}
+		})
+	}}
 }
 
 // sendTo sends a text to a group.
@@ -108,24 +121,30 @@ func sendTo(b *testing.B, layer channellayer.Layer, group, text string) {
 	}
 }
 
-// groupSends is the loop of a group's benchmark: a flight is what is sent in a row.
-func groupSends(b *testing.B, l net.Listener, g sendSize, flight func()) {
+// groupSends has a crowd listen to a group: a flight is what is sent in a row.
+func groupSends(b *testing.B, l net.Listener, g sendSize, flight func()) runner {
 	b.Helper()
-	const sends = 4 // in a round, so that all rounds have whole flights
 	c := startCrowd(b, l, 0)
 	c.do(b, "hold", crowdOrder{N: g.members, Window: handshakeWindow}, nil)
-	done := c.listenIn(b, g.inFlight*g.members*(4+payload))
+	return flights(b, c, g.inFlight*g.members, g.sends()/g.inFlight, flight)
+}
+
+// flights has a crowd listen to so many flights in a turn, each of which brings it so many messages.
+func flights(b *testing.B, c *child, messages, inTurn int, flight func()) runner {
+	b.Helper()
+	heard := c.listenIn(b, messages*(4+payload))
 	var times flightTimes
-	before := used(b)
-	for b.Loop() {
-		for range sends / g.inFlight {
-			times.take(func() { flight(); done() })
-		}
+	return runner{
+		turn: func() {
+			for range inTurn {
+				times.take(func() { flight(); heard() })
+			}
+		},
+		finish: func() map[string]float64 {
+			c.listenNoMore(b)
+			return map[string]float64{"p99-ns": times.p99()}
+		},
 	}
-	report(b, before, sends)
-	c.listenNoMore(b)
-	b.ReportMetric(b.Elapsed().Seconds()*1e6/float64(b.N*sends*g.members), "us/delivery")
-	times.report(b)
 }
 
 // flightTimes are how long flights took, each until the last member had the last message.
@@ -138,11 +157,10 @@ func (ft *flightTimes) take(flight func()) {
 	*ft = append(*ft, time.Since(began))
 }
 
-// report reports the time that 99 of 100 flights did not exceed; of fewer it is the longest.
-func (ft flightTimes) report(b *testing.B) {
-	b.Helper()
+// p99 returns the time that 99 of 100 flights did not exceed, in nanoseconds; of fewer it is the longest.
+func (ft flightTimes) p99() float64 {
 	slices.Sort(ft)
-	b.ReportMetric(float64(ft[(len(ft)*99+99)/100-1].Nanoseconds()), "p99-ns")
+	return float64(ft[(len(ft)*99+99)/100-1].Nanoseconds())
 }
 
 // listenIn has a crowd listen. The function that it returns waits until all have heard so many bytes together.

@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"sync/atomic"
 	"testing"
 
@@ -40,43 +41,35 @@ func pairName(number int) string { return fmt.Sprintf("pair_%d", number) }
 func BenchmarkPairSend(b *testing.B) {
 	text := repeat("x", payload)
 	for _, network := range networks {
-		b.Run("yardstick/"+network, func(b *testing.B) {
-			l := listen(b, network)
-			y := startYardstick(b, l)
-			one := append([]byte{fText, 126, 0, payload}, text...)
-			pairSends(b, startCrowd(b, l, 0), func(pair int) {
-				for _, fd := range y.accepted[2*pair : 2*pair+2] {
-					y.write(fd, one)
-				}
-			})
-		})
-		b.Run("group/"+network, func(b *testing.B) {
-			l, count := listen(b, network), new(atomic.Int64)
-			app := consumers.New(func() *paired { return &paired{count} }, consumers.OnGroup(shown))
-			layer := startServer(b, l, app)
-			pairSends(b, startCrowd(b, l, 0), func(pair int) { sendTo(b, layer, pairName(pair), text) })
-		})
+		inTurns(b, network, pairs,
+			contender{"yardstick", func(b *testing.B) runner {
+				l := listen(b, network)
+				y := startYardstick(b, l)
+				one := append([]byte{fText, 126, 0, payload}, text...)
+				return pairSends(b, l, func(pair int) {
+					for _, fd := range y.accepted[2*pair : 2*pair+2] {
+						y.write(fd, one)
+					}
+				})
+			}},
+			contender{"group", func(b *testing.B) runner {
+				l, count := listen(b, network), new(atomic.Int64)
+				app := consumers.New(func() *paired { return &paired{count} }, consumers.OnGroup(shown))
+				layer := startServer(b, l, app)
+				return pairSends(b, l, func(pair int) { sendTo(b, layer, pairName(pair), text) })
+			}})
 	}
 }
 
-// pairSends is the loop of BenchmarkPairSend.
-func pairSends(b *testing.B, c *child, send func(pair int)) {
+// pairSends sends to all pairs in a turn.
+func pairSends(b *testing.B, l net.Listener, send func(pair int)) runner {
 	b.Helper()
+	c, next := startCrowd(b, l, 0), 0
 	c.do(b, "hold", crowdOrder{N: 2 * pairs, Window: handshakeWindow}, nil)
-	done := c.listenIn(b, 2*pairsFlight*(4+payload))
-	var times flightTimes
-	before := used(b)
-	for b.Loop() {
-		for first := 0; first < pairs; first += pairsFlight {
-			times.take(func() {
-				for pair := first; pair < first+pairsFlight; pair++ {
-					send(pair)
-				}
-				done()
-			})
+	return flights(b, c, 2*pairsFlight, pairs/pairsFlight, func() {
+		for range pairsFlight {
+			send(next)
+			next = (next + 1) % pairs
 		}
-	}
-	report(b, before, pairs)
-	c.listenNoMore(b)
-	times.report(b)
+	})
 }

@@ -29,7 +29,7 @@ func main() {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 9, "how often everything is measured")
 	flag.DurationVar(&o.most, "most", 14*time.Minute, "begin no round that would end later than this")
-	flag.DurationVar(&o.benchtime, "benchtime", 500*time.Millisecond, "how long each benchmark runs in a round")
+	flag.DurationVar(&o.benchtime, "benchtime", time.Second, "how long those that are compared run in a round, together")
 	flag.StringVar(&o.markdown, "markdown", "docs/performance.md", "the file whose table is rewritten; empty: none")
 	flag.StringVar(&o.json, "json", "bench-server.json", "where the figures go; empty: nowhere")
 	flag.Parse()
