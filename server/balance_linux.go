@@ -21,6 +21,10 @@ func (l *loop) lighter() *loop {
 	}
 	l.looked++
 	other := l.fleet[l.looked%len(l.fleet)]
+	if other == l {
+		l.looked++
+		other = l.fleet[l.looked%len(l.fleet)]
+	}
 	has := other.held.Load()
 	if l.held.Load()-has < max(uneven, has/16) {
 		return nil
