@@ -7,9 +7,10 @@ const (
 	// together, and no outbox is filled by more than its connection could take.
 	loadsInARow = 64
 
-	// maxFreight is for how many receivers events may wait before whoever has more of them waits, too. A loop is done with
-	// so many in less than a tenth of a second.
-	maxFreight = 256 << 10
+	// maxFreight is for how many receivers events may wait before whoever has more of them waits, too. It is a second's work
+	// of a loop, and 96 MiB, and no less, since who waits takes nothing from Redis, which then has no room for what a site
+	// sends all at once.
+	maxFreight = 4 << 20
 
 	// keptLoads is how many loads an empty freight has room for.
 	keptLoads = 1 << 10
