@@ -4,7 +4,7 @@
 # make chaos     the table of faults in full, with its figures: docs/faults.md
 # make bench     the benchmarks of docs/performance.md
 # make bench-layers   the benchmark of the channel layers, which writes its figures into docs/layers.md
-# make bench-server  the server beside a yardstick: rewrites the table of docs/performance.md, in 10 minutes
+# make bench-server  the server beside a yardstick: rewrites the table of docs/performance.md, in 13 minutes
 # make fuzz      every fuzz target for FUZZTIME
 # make demo-django   Postgres, Django and Belleville together
 

@@ -82,6 +82,16 @@ func BenchmarkGroupSend(b *testing.B) {
 	}
 }
 
+// BenchmarkNetworks sends to a group of 1,000, by TCP and by a unix socket in turns; one operation is one send to all
+// members.
+func BenchmarkNetworks(b *testing.B) {
+	g := sendSize{1000, 1}
+	inTurns(b, "yardstick", g.sends(), g.yardstick("tcp", "tcp", 1), g.yardstick("unix", "unix", 1))
+	tcp, unix := g.group("tcp"), g.group("unix")
+	tcp.name, unix.name = "tcp", "unix"
+	inTurns(b, "group", g.sends(), tcp, unix)
+}
+
 // yardstick is the contender that writes so many messages together.
 func (g sendSize) yardstick(network, name string, together int) contender {
 	return contender{name, func(b *testing.B) runner {

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -310,7 +311,8 @@ func child(t *testing.T, path string) (cmd *exec.Cmd, line string, log *syncBuff
 	}
 	log = new(syncBuffer)
 	cmd = exec.Command(program, "serve", "--config", path)
-	cmd.Env = append(os.Environ(), asChildOf+"=1")
+	others := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "BELLEVILLE_") }) // those are of the test
+	cmd.Env = append(others, asChildOf+"=1")
 	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	if err != nil {

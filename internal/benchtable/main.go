@@ -8,6 +8,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -28,7 +29,7 @@ type options struct {
 func main() {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 9, "how often everything is measured")
-	flag.DurationVar(&o.most, "most", 14*time.Minute, "begin no round that would end later than this")
+	flag.DurationVar(&o.most, "most", 16*time.Minute, "begin no round that would end later than this")
 	flag.DurationVar(&o.benchtime, "benchtime", time.Second, "how long those that are compared run in a round, together")
 	flag.StringVar(&o.markdown, "markdown", "docs/performance.md", "the file whose table is rewritten; empty: none")
 	flag.StringVar(&o.json, "json", "bench-server.json", "where the figures go; empty: nowhere")
@@ -81,7 +82,7 @@ func run(ctx context.Context, o options) error {
 	if f.Program, err = measureProgram(ctx, program, dir); err != nil {
 		return err
 	}
-	return f.write(o)
+	return errors.Join(f.write(o), gate(f.Rows))
 }
 
 // write writes the figures to where they are wanted, and to the standard output.

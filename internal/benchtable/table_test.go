@@ -85,6 +85,19 @@ func TestWhatWasNotMeasuredIsAnError(t *testing.T) {
 	}
 }
 
+func TestOnlyABoundOfTheServerAloneIsAGate(t *testing.T) {
+	memory := row{What: "memory", Unit: "KB", Server: 1.62, Aim: absolute, Of: 1.5}
+	ratio := row{What: "echo", Ratio: 3, Aim: "<=", Of: 1.3}
+	err := gate([]row{memory, ratio})
+	if want := "memory: 1.62 KB, ≤ 1.5 KB: missed"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %q", err, want)
+	}
+	memory.Met = true
+	if err := gate([]row{memory, ratio}); err != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAVerdict(t *testing.T) {
 	tests := []struct {
 		name string
