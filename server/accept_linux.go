@@ -71,6 +71,7 @@ func (l *loop) admit(fd int, peer netip.AddrPort) {
 
 // begin makes a connection, which was counted.
 func (l *loop) begin(a arrival) {
+	l.crowd.joined(l.server.clock.now())
 	c := l.server.newConn(l, a.ticket)
 	c.from(a.peer)
 	if l.server.announces(a.peer.Addr()) {

@@ -47,6 +47,7 @@ type loop struct {
 	workers  consumers.Crew
 	served   []*conn // room for posts, in turn with posted
 	quit     bool
+	crowd    crowd
 
 	held atomic.Int64 // connections, with those that arrive
 
@@ -94,7 +95,7 @@ func (l *loop) run() error {
 	var events []netpoll.Event
 	for !l.quit {
 		var err error
-		if events, err = l.poller.Wait(events, l.timeout()); err != nil {
+		if events, err = l.wait(events); err != nil {
 			l.shut()
 			return err
 		}
@@ -128,6 +129,15 @@ func (l *loop) timeout() int {
 		return -1
 	}
 	return wheelStep
+}
+
+// wait waits for what is next. In a crowd it leaves the processor to the goroutines that find out who the visitors are.
+func (l *loop) wait(events []netpoll.Event) ([]netpoll.Event, error) {
+	timeout := l.timeout()
+	if l.crowd.lasts(l.server.clock.now()) {
+		return l.poller.Park(events, timeout)
+	}
+	return l.poller.Wait(events, timeout)
 }
 
 // event does what has become possible.
