@@ -31,14 +31,16 @@ type serveArgs struct {
 
 // figures are what a server in a child process measures about itself.
 type figures struct {
-	PSS        int64 // bytes, after a collection; weigh's only, since it takes a descriptor
-	Heap       int64 // bytes of the heap's spans that are in use
-	Live       int64 // bytes of what is in them
 	Goroutines int
 	CPU        time.Duration // user and system
 	Exhausted  int           // how often it ran out of descriptors
 	Held       int           // connections
 	Logged     int64         // lines in the log
+
+	// After a collection, which costs some milliseconds, and with a descriptor to spare: weigh's only.
+	PSS  int64 // bytes
+	Heap int64 // bytes of the heap's spans that are in use
+	Live int64 // bytes of what is in them
 }
 
 // tally is a log that is only counted.
@@ -71,6 +73,7 @@ func newServerRole() role {
 			f, err := look(reg)
 			f.Logged = log.lines.Load()
 			if verb == "weigh" && err == nil {
+				f.collected()
 				f.PSS, err = weigh()
 			}
 			return f, err
@@ -130,17 +133,22 @@ func weigh() (pss int64, err error) {
 	return pss << 10, err
 }
 
-// look returns what can be seen without opening anything, after a collection.
-func look(reg registry) (figures, error) {
-	var f figures
+// collected adds what the heap is like after a collection.
+func (f *figures) collected() {
 	var heap runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&heap)
+	f.Heap, f.Live = int64(heap.HeapInuse), int64(heap.HeapAlloc)
+}
+
+// look returns what can be seen without opening anything, at hardly any cost.
+func look(reg registry) (figures, error) {
+	var f figures
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 		return f, err
 	}
-	f.Heap, f.Live, f.Goroutines = int64(heap.HeapInuse), int64(heap.HeapAlloc), runtime.NumGoroutine()
+	f.Goroutines = runtime.NumGoroutine()
 	f.CPU = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 	f.Exhausted = int(reg.value("server_protocol_errors_total", "exhausted"))
 	f.Held = int(reg.value("server_connections"))
