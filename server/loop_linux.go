@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/belleville/belleville/consumers"
+	"github.com/belleville/belleville/internal/busy"
 	"github.com/belleville/belleville/internal/netpoll"
 )
 
@@ -131,13 +132,21 @@ func (l *loop) timeout() int {
 	return wheelStep
 }
 
-// wait waits for what is next. In a crowd it leaves the processor to the goroutines that find out who the visitors are.
+// wait waits for what is next.
 func (l *loop) wait(events []netpoll.Event) ([]netpoll.Event, error) {
 	timeout := l.timeout()
-	if l.crowd.lasts(l.server.clock.now()) {
+	if l.contended() {
 		return l.poller.Park(events, timeout)
 	}
 	return l.poller.Wait(events, timeout)
+}
+
+// contended reports whether other goroutines are likely to want a processor while the loop waits: those that find out who
+// the visitors of a crowd are, and those that have long work, such as the hash of a password. Go counts a processor as that
+// of a loop in a system call, and with it the goroutines that are in its queue, among which may be another loop. While the
+// other processors are busy, only its monitor takes it away, and that may come some milliseconds later.
+func (l *loop) contended() bool {
+	return busy.Some() || l.crowd.lasts(l.server.clock.now())
 }
 
 // event does what has become possible.

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/belleville/belleville/djangocompat"
+	"github.com/belleville/belleville/internal/busy"
 )
 
 // ErrBusy means that as many passwords are waiting to be hashed as may, that the caller's time was over before
@@ -209,16 +210,22 @@ func (p *passwords) check(ctx context.Context, password, encoded string) (assay,
 		return assay{}, fmt.Errorf("%w: %w", ErrBusy, context.Cause(ctx))
 	}
 	defer func() { <-p.hashing }()
+	var a assay
+	busy.Do(func() { a = p.assay(password, encoded) })
+	return a, nil
+}
+
+// assay is check, with a processor.
+func (p *passwords) assay(password, encoded string) (a assay) {
 	if encoded == "" {
 		p.hashers.CheckDecoy()
-		return assay{}, nil
+		return a
 	}
-	var a assay
 	a.verdict, a.unreadable = p.hashers.Check(password, encoded)
 	if a.verdict == djangocompat.PasswordOutdated && p.upgrades {
 		a.encoded, _ = p.hashers.Hash(password) // fails where a bcrypt cannot take it; then it stays as it is
 	}
-	return a, nil
+	return a
 }
 
 // The results of a login.

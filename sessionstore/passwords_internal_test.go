@@ -3,12 +3,14 @@ package sessionstore
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/belleville/belleville/djangocompat"
+	"github.com/belleville/belleville/internal/busy"
 )
 
 // slowHashers take a second for a password.
@@ -50,7 +52,13 @@ func TestPasswordsWaitWithinABound(t *testing.T) {
 		if len(p.hashing) != atOnce {
 			t.Errorf("%d are hashed at once, want %d", len(p.hashing), atOnce)
 		}
+		if runtime.GOMAXPROCS(0) > 1 && !busy.Some() {
+			t.Error("nobody is told that processors are busy")
+		}
 		wg.Wait()
+		if busy.Some() {
+			t.Error("processors are still said to be busy")
+		}
 		if took := time.Since(start); took < time.Second || took > 4*time.Second || atOnce == 1 && took != 4*time.Second {
 			t.Errorf("%d logins take %v", atOnce+3, took)
 		}

@@ -140,6 +140,32 @@ func (w *talkers) took() (p99 time.Duration, failed int) {
 	return quantile(times, 0.99), w.failed
 }
 
+// windows returns the 99th percentile of each window of time while f runs, at least of one. What is left at its end is left
+// out.
+func (w *talkers) windows(each time.Duration, f func()) (p99 []time.Duration) {
+	w.took()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		f()
+	}()
+	ticks := time.NewTicker(each)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ticks.C:
+			took, _ := w.took()
+			p99 = append(p99, took)
+		case <-ended:
+			if len(p99) == 0 {
+				took, _ := w.took()
+				p99 = append(p99, took)
+			}
+			return p99
+		}
+	}
+}
+
 // end makes the clients fall silent.
 func (w *talkers) end() {
 	close(w.stop)
