@@ -12,6 +12,7 @@ const module = "github.com/belleville/belleville/"
 var floors = map[string]int{
 	"pickle":            0,
 	"internal/lazyctx":  0,
+	"internal/busy":     0,
 	"internal/netpoll":  0,
 	"internal/parts":    0,
 	"internal/repotest": 0,
