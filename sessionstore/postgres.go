@@ -196,8 +196,8 @@ func (p *postgres) persist(ctx context.Context, do func(*pgxpool.Conn) error) er
 	var err error
 	for range postgresTries {
 		var conn *pgxpool.Conn
-		if conn, err = p.pool.Acquire(ctx); err != nil {
-			return p.acquireError(ctx, err)
+		if conn, err = p.acquire(ctx); err != nil {
+			return err
 		}
 		err = do(conn)
 		conn.Release()
@@ -210,6 +210,21 @@ func (p *postgres) persist(ctx context.Context, do func(*pgxpool.Conn) error) er
 		}
 	}
 	return err
+}
+
+// acquire returns a connection of the pool, or a new one. Whoever ends the connections of an application may end one that is
+// being made, which says nothing about the next.
+func (p *postgres) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	for try := 1; ; try++ {
+		conn, err := p.pool.Acquire(ctx)
+		if err == nil {
+			return conn, nil
+		}
+		if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == adminShutdown && try < postgresTries {
+			continue
+		}
+		return nil, p.acquireError(ctx, err)
+	}
 }
 
 // again reports whether a statement that failed with err may succeed if it is sent once more.

@@ -226,6 +226,7 @@ func TestTerminatedConnections(t *testing.T) {
 	key := logIn(t, s, 1).Key()
 	done := make(chan struct{})
 	var loads, failed atomic.Int64
+	var first atomic.Pointer[error]
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
@@ -239,6 +240,7 @@ func TestTerminatedConnections(t *testing.T) {
 				loads.Add(1)
 				if err != nil {
 					failed.Add(1)
+					first.CompareAndSwap(nil, &err)
 				}
 				if err == nil && session.Key() == "" {
 					t.Error("alice's session was taken for none")
@@ -257,7 +259,7 @@ func TestTerminatedConnections(t *testing.T) {
 	all.Wait()
 	t.Logf("%d of %d loads failed", failed.Load(), loads.Load())
 	if failed.Load() > 10 {
-		t.Errorf("%d loads failed, want one each time at most", failed.Load())
+		t.Errorf("%d loads failed, want one each time at most; the first: %v", failed.Load(), *first.Load())
 	}
 }
 

@@ -58,10 +58,13 @@ func (p *postgres) acquireError(ctx context.Context, err error) error {
 	return err
 }
 
+// adminShutdown is the SQLSTATE of a connection that pg_terminate_backend or a shutdown ends.
+const adminShutdown = "57P01"
+
 // sqlstateFault sorts the SQLSTATEs, by code or by class.
 func sqlstateFault(code string) Fault {
 	switch code {
-	case "57P01", "57P02", "57P03", "57P05":
+	case adminShutdown, "57P02", "57P03", "57P05":
 		return FaultShutdown
 	case "57014":
 		return FaultTimeout
